@@ -1,0 +1,87 @@
+#pragma once
+
+#include <capsa/result.hpp>
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace capsa::hypervisor {
+
+/// What the machine reports, on the loop's thread.
+enum class EndCause : std::uint8_t {
+  PowerOff,  ///< the guest powered off, or was asked to and did
+  Reset,     ///< the guest asked for a reset (we never reboot a machine in place)
+  Panic,     ///< the guest's kernel reported a panic through a device
+  Killed,    ///< we ended it
+  Failed,    ///< the hypervisor ended by itself; `message` has its own words
+};
+
+struct MachineEnd {
+  EndCause cause = EndCause::Failed;
+  std::string message;
+};
+
+/// A virtio device to attach: served by us over a connected vhost-user socket.
+struct VhostUserDevice {
+  enum class Kind : std::uint8_t { Fs, Vsock } kind = Kind::Fs;
+  int fd = -1;      ///< the hypervisor's end of the socket; borrowed until start() returned
+  std::string tag;  ///< virtio-fs tag (Kind::Fs)
+};
+
+/// A machine before it runs. Every fd is borrowed until start() returned.
+struct MachineSpec {
+  std::string name;  ///< for logs and process titles
+  std::filesystem::path kernel;
+  std::filesystem::path initrd;
+  std::string command_line;  ///< complete: what the transport needs is in it already
+  unsigned cpus = 1;
+  std::uint64_t memory_mb = 512;
+  int console_fd = -1;  ///< byte stream for the first virtio console; -1: none
+  int serial_fd = -1;   ///< byte stream for the kernel log on the serial port; -1: none
+  std::vector<VhostUserDevice> devices;
+  std::filesystem::path runtime_dir;  ///< private (0700), exists; may hold a pid file and logs
+};
+
+/// One vCPU as the host sees it.
+struct VcpuInfo {
+  unsigned index = 0;
+  std::int64_t thread_id = 0;  ///< host thread that runs it
+};
+
+struct VcpuStats {
+  std::chrono::nanoseconds user{0};    ///< host CPU time in user mode
+  std::chrono::nanoseconds system{0};  ///< host CPU time in the kernel
+};
+
+/// Callbacks of a machine, on its loop's thread. None is called from inside a call to the machine.
+struct MachineEvents {
+  std::function<void(std::vector<VcpuInfo>)> running;  ///< vCPUs exist and run
+  std::function<void(MachineEnd)> ended;               ///< once, last
+};
+
+template <class T>
+using Completion = std::function<void(result<T>)>;
+
+/// A machine that runs, or ran. All calls and callbacks on one loop's thread; none blocks.
+class Machine {
+ public:
+  virtual ~Machine() = default;  ///< kills what still runs
+
+  virtual result<void> start(MachineEvents events) = 0;
+  virtual void pause(Completion<void> done) = 0;
+  virtual void resume(Completion<void> done) = 0;
+  /// Presses the ACPI power button. UnsupportedFeature where the machine has none.
+  virtual void power_button(Completion<void> done) = 0;
+  /// Ends it now. `ended` follows.
+  virtual void kill() = 0;
+  virtual result<VcpuStats> vcpu_stats(unsigned index) const = 0;
+  /// Pins a vCPU's host thread to these host CPUs.
+  virtual result<void> pin_vcpu(unsigned index, const std::vector<unsigned>& host_cpus) = 0;
+};
+
+}  // namespace capsa::hypervisor

@@ -41,6 +41,9 @@ struct MachineSpec {
   std::string command_line;  ///< complete: what the transport needs is in it already
   unsigned cpus = 1;
   std::uint64_t memory_mb = 512;
+  /// Describe the hardware by ACPI tables: a stock kernel finds its virtio devices no other way,
+  /// and the power button needs them. Without, at most 8 virtio devices.
+  bool acpi = true;
   int console_fd = -1;  ///< byte stream for the first virtio console; -1: none
   int serial_fd = -1;   ///< byte stream for the kernel log on the serial port; -1: none
   std::vector<VhostUserDevice> devices;

@@ -39,7 +39,8 @@ class GuestMemory {
   static constexpr std::size_t kMaxRegions = 8;
 
   /// Refuses overlapping, empty and wrapping regions, and files shorter than what they claim:
-  /// touching those would be a SIGBUS.
+  /// touching those would be a SIGBUS. Who made the file is trusted not to shrink it afterwards
+  /// (QEMU seals its memfds against that). InvalidConfig, or the code of mmap(2)'s errno.
   static result<std::shared_ptr<const GuestMemory>> map(std::span<const RegionSpec> regions);
 
   GuestMemory(const GuestMemory&) = delete;
@@ -49,6 +50,12 @@ class GuestMemory {
   /// The bytes [address, address+length), or nothing unless all of them lie in one region.
   /// An empty range is an empty span whatever the address.
   std::optional<std::span<std::byte>> slice(GuestAddress address, std::uint64_t length) const;
+
+  /// The beginning of [address, address+length) that lies in one region: shorter than asked where
+  /// the range goes on in the next region, nothing where `address` is not guest memory. Adjacent
+  /// regions are what NUMA nodes and hotplug make, and drivers merge pages across them.
+  std::optional<std::span<std::byte>> slice_beginning(GuestAddress address,
+                                                      std::uint64_t length) const;
 
   /// Copies out. False, and nothing is copied, where the range is not all guest memory.
   bool read(GuestAddress address, std::span<std::byte> out) const;
@@ -83,7 +90,9 @@ class GuestMemory {
     std::uint64_t user_address;
     std::byte* host;
   };
-  explicit GuestMemory(std::vector<Region> regions) : regions_(std::move(regions)) {}
+  GuestMemory() = default;
+
+  const Region* region_of(GuestAddress address) const;
 
   std::vector<Region> regions_;  // sorted by guest_address
 };

@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
+#include <string_view>
 #include <vector>
 
 namespace capsa::virtio {
@@ -13,7 +15,8 @@ inline constexpr std::uint64_t kFeatureIndirectDescriptors = 1ULL << 28;
 inline constexpr std::uint64_t kFeatureEventIdx = 1ULL << 29;
 inline constexpr std::uint64_t kFeatureVersion1 = 1ULL << 32;
 
-/// One buffer of a chain, already checked to lie in guest memory.
+/// One buffer of a chain, already checked to lie in guest memory and never empty. A descriptor that
+/// spans two adjacent regions of guest memory becomes two segments.
 using Segment = std::span<std::byte>;
 
 /// What the driver made available under one head: the device reads `readable` first, then writes
@@ -47,6 +50,10 @@ struct QueueConfig {
 /// asks for more than 1024, and it bounds what one malformed chain can cost.
 inline constexpr std::uint16_t kMaxQueueSize = 4096;
 
+/// The longest indirect table that we read. Linux builds tables longer than the queue, but none
+/// beyond 1024 entries: that is where QEMU's own devices stop (its VIRTQUEUE_MAX_SIZE).
+inline constexpr std::uint32_t kMaxIndirectLength = 1024;
+
 /// The device's side of a split virtqueue. Every index, flag, length and address in it is the
 /// guest's: each is read once, checked, and used from our copy. A queue that breaks the rules is
 /// broken() from then on: it yields nothing and is never written to, until the driver resets the
@@ -73,21 +80,31 @@ class Queue {
   /// Says that kicks are not needed for now: we are draining.
   void disable_notifications();
 
-  bool broken() const noexcept { return broken_; }
+  bool broken() const noexcept { return !broken_reason_.empty(); }
+  /// Which rule the driver broke, for logs; empty while it has broken none.
+  std::string_view broken_reason() const noexcept { return broken_reason_; }
   std::uint16_t next_available() const noexcept { return next_available_; }
   std::uint16_t size() const noexcept { return config_.size; }
   const std::shared_ptr<const memory::GuestMemory>& memory() const noexcept { return memory_; }
 
  private:
-  Queue(std::shared_ptr<const memory::GuestMemory> memory, QueueConfig config);
+  /// The rings in our own mapping, translated once: `memory_` keeps it alive and unchanged.
+  struct Rings {
+    std::span<const std::byte> descriptors;
+    std::uint16_t* available = nullptr;  ///< flags, idx, ring[size], used_event
+    std::uint16_t* used = nullptr;       ///< flags, idx, ring[size] of 8 bytes each, avail_event
+  };
+
+  Queue(std::shared_ptr<const memory::GuestMemory> memory, QueueConfig config, Rings rings);
 
   std::shared_ptr<const memory::GuestMemory> memory_;
   QueueConfig config_;
+  Rings rings_;
   std::uint16_t next_available_ = 0;
   std::uint16_t next_used_ = 0;
-  std::uint16_t signalled_used_ = 0;
-  bool signalled_valid_ = false;
-  bool broken_ = false;
+  std::uint32_t pushed_since_signal_ = 0;
+  bool signalled_once_ = false;
+  std::string_view broken_reason_;
 };
 
 }  // namespace capsa::virtio

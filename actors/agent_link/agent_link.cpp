@@ -1,0 +1,242 @@
+#include <actors/agent_link/requests.hpp>
+#include <actors/runtime/callbacks.hpp>
+
+#include <sys/random.h>
+
+#include <algorithm>
+#include <array>
+
+namespace capsa::agent_link {
+
+namespace {
+
+constexpr std::uint32_t kAgentPort = sandbox::agent_port();
+// One piece on its way to the device: a whole guest receive buffer several times over, and small
+// enough that a piece never holds up the messages of other connections for long.
+constexpr std::size_t kPiece = 64 * 1024;
+// A guest that closes the agent's connection is asked again a few times, then left alone until a
+// request needs it.
+constexpr unsigned kAttempts = 5;
+constexpr auto kFirstPause = std::chrono::milliseconds(100);
+
+agent::Greeting greeting() {
+  agent::Greeting out;
+  out.wall_clock = std::chrono::system_clock::now().time_since_epoch();
+  std::array<std::byte, 64> random;
+  if (::getrandom(random.data(), random.size(), 0) == static_cast<ssize_t>(random.size()))
+    out.entropy.assign(random.begin(), random.end());
+  return out;
+}
+
+}  // namespace
+
+AgentLinkState::AgentLinkState(Self self, protocol::VsockActor vsock, protocol::VmUnit vm,
+                               CallbackThread& callbacks)
+    : self_(self), vsock_(std::move(vsock)), vm_(std::move(vm)), callbacks_(callbacks) {
+  self_->send(vsock_, protocol::bind_atom_v, kAgentPort, protocol::VsockEndpoint(self_));
+}
+
+AgentLinkState::~AgentLinkState() = default;
+
+void AgentLinkState::on_exit() {
+  const capsa::error why(ErrorCode::VmEnded, "the VM has ended");
+  lose(why);
+  waiting_.clear();
+  protocol::fail_all(waiting_ready_, protocol::to_caf(why));
+}
+
+void AgentLinkState::adopt(protocol::ConnectionId connection, std::uint64_t credit) {
+  if (connection_) {
+    // The agent was started anew: what the old one was asked will not be answered.
+    self_->send(vsock_, protocol::reset_atom_v, *connection_);
+    lose({ErrorCode::ConnectionClosed, "the guest's agent was started anew"});
+  }
+  connection_ = connection;
+  credit_ = credit;
+  session_ = std::make_unique<agent::Session>(*this);
+  session_->start(greeting());
+  flush();
+}
+
+void AgentLinkState::on_ready(const AgentVersion&) {
+  ready_ = true;
+  attempts_ = 0;
+  self_->send(vm_, actors::ready_atom_v);
+  for (auto& promise : waiting_ready_)
+    promise.deliver(caf::unit);
+  waiting_ready_.clear();
+  // Requests made now go out behind the Hello; Session allows it from inside its callback.
+  auto waiting = std::exchange(waiting_, {});
+  for (auto& request : waiting)
+    request(*session_);
+}
+
+void AgentLinkState::on_data(protocol::ConnectionId connection, const std::string& bytes) {
+  if (connection != connection_ || !session_) return;
+  const auto fed = session_->feed(std::as_bytes(std::span(bytes)));
+  self_->send(vsock_, protocol::taken_atom_v, connection, static_cast<std::uint64_t>(bytes.size()));
+  if (!fed.ok()) {
+    self_->send(vsock_, protocol::reset_atom_v, connection);
+    lose(fed.error());
+    return;
+  }
+  flush();
+}
+
+void AgentLinkState::on_closed(protocol::ConnectionId connection, const std::string& why) {
+  if (connection != connection_) return;
+  lose({ErrorCode::ConnectionClosed, "the connection to the guest's agent closed: " + why});
+  reconnect();
+}
+
+void AgentLinkState::lose(const capsa::error& why) {
+  const bool was_ready = std::exchange(ready_, false);
+  connection_.reset();
+  unsent_.clear();
+  // fail_all() may call back into requests; the session must be alive, and not found, meanwhile.
+  if (const auto session = std::move(session_)) session->fail_all(why);
+  if (was_ready) self_->send(vm_, protocol::lost_atom_v, std::string(why.message()));
+}
+
+void AgentLinkState::reconnect() {
+  if (connection_ || attempts_ >= kAttempts) return;
+  ++attempts_;
+  self_
+      ->request(vsock_, caf::infinite, actors::connect_atom_v, kAgentPort,
+                protocol::VsockEndpoint(self_))
+      .then(
+          [this](protocol::ConnectionId connection, std::uint64_t credit) {
+            if (!connection_)
+              adopt(connection, credit);
+            else
+              self_->send(vsock_, protocol::reset_atom_v, connection);
+          },
+          [this](const caf::error&) {
+            self_->delayed_send(self_, kFirstPause * (1U << attempts_), actors::connect_atom_v);
+          });
+}
+
+void AgentLinkState::send(std::span<const std::byte> bytes) {
+  unsent_.append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+}
+
+void AgentLinkState::flush() {
+  if (!connection_ || unsent_.empty()) return;
+  std::size_t sent = 0;
+  while (sent < unsent_.size() && credit_ > 0) {
+    const auto n = std::min({unsent_.size() - sent, static_cast<std::size_t>(credit_), kPiece});
+    self_->send(vsock_, protocol::data_atom_v, *connection_, unsent_.substr(sent, n));
+    credit_ -= n;
+    sent += n;
+  }
+  unsent_.erase(0, sent);
+}
+
+protocol::AgentLink::behavior_type AgentLinkState::make_behavior() {
+  using namespace protocol;
+  using capsa::agent::Callback;
+  using capsa::agent::Session;
+  return {
+      // -- the agent's interface
+      [this](ready_atom) -> caf::result<void> {
+        auto promise = self_->make_response_promise();
+        if (ready_)
+          promise.deliver(caf::unit);
+        else
+          waiting_ready_.push_back(promise);
+        return promise;
+      },
+      [this](ping_atom) {
+        return ask<void>([](Session& s, Callback<void> done) { s.ping(std::move(done)); });
+      },
+      [this](info_atom) {
+        return ask<GuestInfo>(
+            [](Session& s, Callback<GuestInfo> done) { s.info(std::move(done)); });
+      },
+      [this](exec_atom, ExecSpec& spec) { return exec(std::move(spec)); },
+      [this](start_atom, ExecSpec& spec, OutputHandlers& handlers) {
+        return start(std::move(spec), std::move(handlers));
+      },
+      [this](wait_atom, std::uint64_t id) { return wait(id); },
+      [this](write_atom, std::uint64_t id, std::string& bytes) {
+        return write_stdin(id, std::move(bytes));
+      },
+      [this](close_atom, std::uint64_t id) { return close_stdin(id); },
+      [this](signal_atom, std::uint64_t id, int number) {
+        return with_process(id, [&](RunningProcess& p) { session_->signal(p.request, number); });
+      },
+      [this](resize_atom, std::uint64_t id, const PtySize& size) {
+        return with_process(id, [&](RunningProcess& p) { session_->resize(p.request, size); });
+      },
+      [this](read_atom, std::string& path, Sink& sink) {
+        return read_file(std::move(path), std::move(sink));
+      },
+      [this](write_atom, std::string& path, std::string& content, std::uint32_t mode) {
+        return write_file(std::move(path), std::move(content), mode);
+      },
+      [this](exists_atom, const std::string& path) {
+        return ask<bool>(
+            [path](Session& s, Callback<bool> done) { s.exists(path, std::move(done)); });
+      },
+      [this](stat_atom, const std::string& path, bool follow) {
+        return ask<FileStat>([path, follow](Session& s, Callback<FileStat> done) {
+          s.stat(path, follow, std::move(done));
+        });
+      },
+      [this](list_atom, const std::string& path) {
+        using Entries = std::vector<DirEntry>;
+        return ask<Entries>(
+            [path](Session& s, Callback<Entries> done) { s.list_dir(path, std::move(done)); });
+      },
+      [this](mkdir_atom, const std::string& path, bool parents, std::uint32_t mode) {
+        return ask<void>([=](Session& s, Callback<void> done) {
+          s.mkdir(path, parents, mode, std::move(done));
+        });
+      },
+      [this](remove_atom, const std::string& path, bool recursive) {
+        return ask<void>(
+            [=](Session& s, Callback<void> done) { s.remove(path, recursive, std::move(done)); });
+      },
+      [this](rename_atom, const std::string& from, const std::string& to) {
+        return ask<void>(
+            [=](Session& s, Callback<void> done) { s.rename(from, to, std::move(done)); });
+      },
+      [this](shutdown_atom) {
+        return ask<void>([](Session& s, Callback<void> done) {
+          s.shutdown(ShutdownMode::PowerOff, std::chrono::seconds(5), std::move(done));
+        });
+      },
+      // -- the connection
+      [this](accept_atom, ConnectionId connection, std::uint64_t credit) {
+        adopt(connection, credit);
+      },
+      [this](data_atom, ConnectionId connection, const std::string& bytes) {
+        on_data(connection, bytes);
+      },
+      [this](credit_atom, ConnectionId connection, std::uint64_t bytes) {
+        if (connection != connection_) return;
+        credit_ += bytes;
+        flush();
+      },
+      [this](half_atom, ConnectionId connection, bool, bool) {
+        // An agent that closes one direction is of no more use in the other.
+        if (connection != connection_) return;
+        self_->send(vsock_, reset_atom_v, connection);
+        on_closed(connection, "the agent ended the session");
+      },
+      [this](closed_atom, ConnectionId connection, const std::string& why) {
+        on_closed(connection, why);
+      },
+      // -- the VM and this actor itself
+      [this](setup_atom, const SetupBox& spec) {
+        return ask<void>(
+            [spec](Session& s, Callback<void> done) { s.setup(*spec.value, std::move(done)); });
+      },
+      [this](taken_atom, std::uint64_t id, std::uint32_t stream, std::uint64_t bytes) {
+        on_taken(id, stream, bytes);
+      },
+      [this](connect_atom) { reconnect(); },
+  };
+}
+
+}  // namespace capsa::agent_link

@@ -1,0 +1,133 @@
+#include <actors/facade/impl.hpp>
+#include <actors/protocol/spawn.hpp>
+#include <actors/values/validate.hpp>
+#include <actors/vm/vm.hpp>
+
+#include <unistd.h>
+
+#include <filesystem>
+
+namespace capsa {
+
+namespace {
+
+using detail::RuntimeImpl;
+
+// What every guest of ours boots with, before the user's own arguments. A panic or a reboot ends
+// the machine (it is never rebooted in place), by triple fault, which every kernel can do. The
+// serial port has the kernel's log; the virtio console, where there is one, is /dev/console.
+constexpr std::string_view kDefaults = "console=ttyS0 quiet panic=-1 reboot=t";
+
+result<VmHandle> refuse(capsa::error why) {
+  return why;
+}
+
+capsa::error shut_down() {
+  return {ErrorCode::RuntimeShutdown, "the runtime was shut down", "make a new Runtime"};
+}
+
+/// Gives every port its path, and a VM with an agent the agent's port.
+void complete(VmConfig& config, const std::filesystem::path& dir) {
+  for (auto& port : config.vsock_ports)
+    if (port.socket_path.empty())
+      port.socket_path = dir / ("vsock-" + std::to_string(port.port) + ".sock");
+}
+
+result<VmHandle> build_vm(const std::shared_ptr<RuntimeImpl>& runtime, VmConfig config,
+                          LinuxDirectBootConfig boot, std::string_view defaults,
+                          std::optional<SandboxCommand> command) {
+  const auto services = runtime->services();
+  if (!services) return refuse(shut_down());
+  std::error_code ignored;
+  const auto cwd = std::filesystem::current_path(ignored);
+
+  auto plan = std::make_shared<vm::VmPlan>();
+  const auto number = services->next_vm();
+  plan->id = "vm-" + std::to_string(number);
+  if (config.name.empty()) config.name = plan->id;
+  plan->boot = normalize(std::move(boot), cwd);
+  plan->config = normalize(std::move(config), cwd);
+
+  auto context = host_context();
+  context.sandbox = command.has_value();
+  context.boot = plan->boot;
+  if (const auto valid = validate(plan->config, context); !valid.ok()) return refuse(valid.error());
+  if (command)
+    if (const auto valid = validate(command->exec); !valid.ok()) return refuse(valid.error());
+
+  std::string all_defaults(defaults);
+  if (plan->config.console) all_defaults += " console=hvc0";
+  auto line = plan->config.command_line.render(all_defaults);
+  if (!line.ok()) return refuse(line.error());
+  plan->command_line = std::move(*line);
+
+  auto qemu = services->qemu();
+  if (!qemu.ok()) return refuse(qemu.error());
+  if (plan->config.accelerator == Accelerator::Kvm && !qemu->kvm)
+    return refuse({ErrorCode::BackendUnavailable, "KVM cannot be used: " + qemu->kvm_reason,
+                   "leave accelerator() at Accelerator::Auto, or fix what the message names"});
+  plan->qemu = std::move(*qemu);
+  plan->accelerator = plan->config.accelerator;
+  plan->guest_cid = services->next_cid();
+  plan->sandbox = std::move(command);
+  complete(plan->config, services->runtime_dir.path() / plan->id);
+
+  auto shared = std::make_shared<vm::VmShared>();
+  auto actor = protocol::spawn_state<protocol::VmUnit, vm::VmState>(
+      services->system, std::ref(*services), std::shared_ptr<const vm::VmPlan>(plan), shared);
+  const auto strong = caf::actor_cast<caf::strong_actor_ptr>(actor);
+  if (!runtime->add_vm(strong, plan->config.name)) {
+    protocol::kill_now(actor);
+    return refuse(shut_down());
+  }
+  auto target = facade::Target::make(services->system, strong, runtime->post());
+  return VmHandle(std::make_shared<detail::VmImpl>(runtime, std::move(plan), std::move(shared),
+                                                   std::move(target)));
+}
+
+}  // namespace
+
+future<VmHandle> VmBuilder::build() && {
+  return future<VmHandle>::ready(
+      build_vm(runtime_, std::move(config_), std::move(boot_), kDefaults, std::nullopt));
+}
+
+template <bool HasCommand>
+future<VmHandle> BasicSandboxBuilder<HasCommand>::build_sandbox(
+    std::shared_ptr<detail::RuntimeImpl> runtime, VmConfig config, SandboxCommand command,
+    std::optional<GuestAssets> assets) {
+  if (!assets) {
+    auto found = find_guest();
+    if (!found.ok()) return future<VmHandle>::ready(found.error());
+    assets = std::move(*found);
+  }
+  LinuxDirectBootConfig boot(assets->kernel, assets->initrd);
+  boot.acpi = assets->acpi;
+  // The agent's own port, for clients of the unix socket beside ours.
+  const bool has_port =
+      std::any_of(config.vsock_ports.begin(), config.vsock_ports.end(),
+                  [](const VsockPortConfig& one) { return one.port == sandbox::agent_port(); });
+  if (!has_port) config.vsock_ports.push_back(VsockPortConfig::connect_auto(sandbox::agent_port()));
+  const auto defaults = std::string(kDefaults) + " " + assets->command_line;
+  auto built = build_vm(runtime, std::move(config), std::move(boot), defaults, std::move(command));
+  if (!built.ok()) return future<VmHandle>::ready(built.error());
+
+  // A sandbox has nothing to be done between building and starting it.
+  promise<VmHandle> p(runtime->post());
+  const auto& impl = detail::HandleAccess::impl(*built);
+  impl->target().template ask_then<void>(
+      impl->limit(detail::kPatience),
+      [p, vm = *built](const result<void>& started) {
+        if (started.ok())
+          p.set(vm);
+        else
+          p.set(started.error());
+      },
+      actors::start_atom_v);
+  return p.get_future();
+}
+
+template class BasicSandboxBuilder<true>;
+template class BasicSandboxBuilder<false>;
+
+}  // namespace capsa

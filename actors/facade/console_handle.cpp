@@ -1,0 +1,105 @@
+#include <actors/facade/console_fds.hpp>
+#include <actors/facade/impl.hpp>
+
+namespace capsa {
+
+using namespace actors;
+using detail::ask_map;
+
+namespace {
+
+/// The console's actor keeps the time-out, so that its error can tell the last lines; the request's
+/// own deadline is only a net below it.
+std::chrono::nanoseconds net(caf::timespan timeout) {
+  return timeout.count() > 0 ? timeout + detail::kPatience : std::chrono::nanoseconds(0);
+}
+
+future<ConsoleMatch> match(const detail::ConsoleImpl& impl, Lines patterns, caf::timespan timeout) {
+  return impl.target->ask<ConsoleMatch>(net(timeout), wait_for_atom_v, std::move(patterns),
+                                        timeout);
+}
+
+future<std::string> match_text(const detail::ConsoleImpl& impl, std::string pattern,
+                               caf::timespan timeout) {
+  return ask_map<std::string, ConsoleMatch>(
+      *impl.target, net(timeout), [](ConsoleMatch m) { return std::move(m.text); }, wait_for_atom_v,
+      Lines{std::move(pattern)}, timeout);
+}
+
+}  // namespace
+
+future<std::string> Console::wait_for(std::string pattern) {
+  return match_text(*impl_, std::move(pattern), impl_->vm->limit({}));
+}
+
+future<std::string> Console::wait_for_timeout(std::string pattern,
+                                              std::chrono::milliseconds timeout) {
+  return match_text(*impl_, std::move(pattern), timeout);
+}
+
+future<ConsoleMatch> Console::wait_for_any(std::vector<std::string> patterns) {
+  return match(*impl_, std::move(patterns), impl_->vm->limit({}));
+}
+
+future<ConsoleMatch> Console::wait_for_any(std::vector<std::string> patterns,
+                                           std::chrono::milliseconds timeout) {
+  return match(*impl_, std::move(patterns), timeout);
+}
+
+future<std::string> Console::read_available() {
+  return impl_->target->ask<std::string>(impl_->vm->limit({}), read_atom_v);
+}
+
+future<void> Console::write(std::string bytes) {
+  return impl_->target->ask<void>(impl_->vm->limit({}), write_atom_v, std::move(bytes));
+}
+
+future<ConsoleOutput> Console::exec(std::string command, std::chrono::milliseconds timeout) {
+  return impl_->target->ask<ConsoleOutput>(net(timeout), exec_atom_v, std::move(command),
+                                           caf::timespan(timeout));
+}
+
+future<std::string> Console::run_command(std::string command, std::string prompt) {
+  const caf::timespan timeout = impl_->vm->limit({});
+  return impl_->target->ask<std::string>(net(timeout), run_atom_v, std::move(command),
+                                         std::move(prompt), timeout);
+}
+
+future<void> Console::login(std::string user, std::optional<std::string> password) {
+  // A guest that boots under emulation takes a while to its prompt.
+  const caf::timespan timeout = impl_->vm->limit(detail::kPatience);
+  return impl_->target->ask<void>(net(timeout), login_atom_v, std::move(user), std::move(password),
+                                  timeout);
+}
+
+std::pair<ConsoleReader, ConsoleWriter> Console::split() {
+  return {ConsoleReader(impl_), ConsoleWriter(impl_)};
+}
+
+future<std::string> ConsoleReader::read() {
+  return impl_->target->ask<std::string>(impl_->vm->limit({}), read_atom_v, wait_atom_v);
+}
+
+result<int> ConsoleReader::fd() {
+  if (!fd_) {
+    auto made = facade::reader_fd(impl_);
+    if (!made.ok()) return made.error();
+    fd_ = std::make_shared<UniqueFd>(std::move(*made));
+  }
+  return fd_->get();
+}
+
+future<void> ConsoleWriter::write(std::string bytes) {
+  return impl_->target->ask<void>(impl_->vm->limit({}), write_atom_v, std::move(bytes));
+}
+
+result<int> ConsoleWriter::fd() {
+  if (!fd_) {
+    auto made = facade::writer_fd(impl_);
+    if (!made.ok()) return made.error();
+    fd_ = std::make_shared<UniqueFd>(std::move(*made));
+  }
+  return fd_->get();
+}
+
+}  // namespace capsa

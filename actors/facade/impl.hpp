@@ -1,0 +1,104 @@
+#pragma once
+
+#include <actors/facade/target.hpp>
+#include <actors/protocol/internal.hpp>
+#include <actors/runtime/runtime_impl.hpp>
+#include <actors/vm/vm_plan.hpp>
+#include <chrono>
+#include <memory>
+
+namespace capsa::detail {
+
+using facade::Target;
+using std::chrono::nanoseconds;
+
+/// What no operation of the machine itself takes unless something is wrong, even on a loaded host.
+inline constexpr std::chrono::seconds kPatience{120};
+
+/// Behind VmHandle: the last one drops the VM.
+class VmImpl {
+ public:
+  VmImpl(std::shared_ptr<RuntimeImpl> runtime, std::shared_ptr<const vm::VmPlan> plan,
+         std::shared_ptr<vm::VmShared> shared, std::shared_ptr<Target> target)
+      : runtime_(std::move(runtime)),
+        plan_(std::move(plan)),
+        shared_(std::move(shared)),
+        target_(std::move(target)) {}
+  ~VmImpl();
+  VmImpl(const VmImpl&) = delete;
+  VmImpl& operator=(const VmImpl&) = delete;
+
+  const vm::VmPlan& plan() const noexcept { return *plan_; }
+  const vm::VmShared& shared() const noexcept { return *shared_; }
+  RuntimeImpl& runtime() const noexcept { return *runtime_; }
+  Target& target() const noexcept { return *target_; }
+
+  /// The bound of an operation that has none of its own: the VM's time-out, else `otherwise`.
+  nanoseconds limit(nanoseconds otherwise) const {
+    return plan_->config.timeout ? nanoseconds(*plan_->config.timeout) : otherwise;
+  }
+  /// A target for another actor of this VM.
+  template <class Handle>
+  std::shared_ptr<Target> target_of(const Handle& handle) const {
+    return Target::make(target_->system(), caf::actor_cast<caf::strong_actor_ptr>(handle),
+                        target_->post());
+  }
+
+ private:
+  std::shared_ptr<RuntimeImpl> runtime_;
+  std::shared_ptr<const vm::VmPlan> plan_;
+  std::shared_ptr<vm::VmShared> shared_;
+  std::shared_ptr<Target> target_;
+};
+
+/// Behind Console and its halves.
+class ConsoleImpl {
+ public:
+  std::shared_ptr<VmImpl> vm;
+  std::shared_ptr<Target> target;
+};
+
+/// Behind AgentClient: the agent of one boot.
+class AgentImpl {
+ public:
+  std::shared_ptr<VmImpl> vm;
+  std::shared_ptr<Target> target;
+};
+
+class ProcessImpl {
+ public:
+  std::shared_ptr<AgentImpl> agent;
+  actors::StartedProcess started;
+};
+
+class VcpuImpl {
+ public:
+  std::shared_ptr<VmImpl> vm;
+  std::shared_ptr<Target> target;
+};
+
+/// Reaches into handles for actors.hpp and for tests.
+struct HandleAccess {
+  template <class Handle>
+  static const auto& impl(const Handle& handle) {
+    return handle.impl_;
+  }
+};
+
+/// Turns `future<A>` plus `f(A) -> B` into a future of B on the answering thread.
+template <class B, class A, class F, class... Ts>
+future<B> ask_map(Target& target, nanoseconds deadline, F f, Ts&&... xs) {
+  promise<B> p(target.post());
+  target.ask_then<A>(
+      deadline,
+      [p, f = std::move(f)](result<A> value) mutable {
+        if (value.ok())
+          p.set(f(std::move(*value)));
+        else
+          p.set(value.error());
+      },
+      std::forward<Ts>(xs)...);
+  return p.get_future();
+}
+
+}  // namespace capsa::detail

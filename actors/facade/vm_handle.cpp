@@ -1,0 +1,164 @@
+#include <actors/facade/impl.hpp>
+#include <actors/facade/subscription.hpp>
+
+namespace capsa {
+
+using namespace actors;
+using detail::ask_map;
+using detail::kPatience;
+
+detail::VmImpl::~VmImpl() {
+  target_->tell(protocol::drop_atom_v);
+}
+
+future<void> VmHandle::start() const {
+  return impl_->target().ask<void>(impl_->limit(kPatience), start_atom_v);
+}
+
+future<void> VmHandle::stop() const {
+  return stop_with_timeout(std::chrono::seconds(30));
+}
+
+future<void> VmHandle::stop_with_timeout(std::chrono::milliseconds grace) const {
+  // The grace is the VM's to keep; this bounds what comes after it.
+  return impl_->target().ask<void>(grace + kPatience, stop_atom_v, caf::timespan(grace));
+}
+
+future<void> VmHandle::kill() const {
+  return impl_->target().ask<void>(kPatience, kill_atom_v);
+}
+
+future<std::optional<int>> VmHandle::wait() const {
+  return impl_->target().ask<std::optional<int>>(impl_->limit({}), wait_atom_v);
+}
+
+future<std::optional<int>> VmHandle::wait_timeout(std::chrono::milliseconds timeout) const {
+  return impl_->target().ask<std::optional<int>>(timeout, wait_atom_v);
+}
+
+future<void> VmHandle::pause() const {
+  return impl_->target().ask<void>(impl_->limit(kPatience), pause_atom_v);
+}
+
+future<void> VmHandle::resume() const {
+  return impl_->target().ask<void>(impl_->limit(kPatience), resume_atom_v);
+}
+
+VmStatus VmHandle::status() const {
+  return impl_->shared().status();
+}
+
+Subscription VmHandle::subscribe(std::function<void(const VmEvent&)> on_event) const {
+  return Subscription(detail::SubscriptionImpl::make(impl_->target(), std::move(on_event)));
+}
+
+future<Console> VmHandle::console() const {
+  return ask_map<Console, ConsoleActor>(
+      impl_->target(), kPatience,
+      [vm = impl_](const ConsoleActor& console) {
+        return Console(
+            std::make_shared<detail::ConsoleImpl>(detail::ConsoleImpl{vm, vm->target_of(console)}));
+      },
+      console_atom_v);
+}
+
+future<std::string> VmHandle::kernel_log() const {
+  return impl_->target().ask<std::string>(kPatience, klog_atom_v);
+}
+
+std::optional<VsockSocket> VmHandle::vsock_socket(std::uint32_t port) const {
+  for (const auto& config : impl_->plan().config.vsock_ports)
+    if (config.port == port)
+      return VsockSocket(impl_, config.port, config.socket_path, config.connects);
+  return std::nullopt;
+}
+
+std::vector<VsockSocket> VmHandle::vsock_sockets() const {
+  std::vector<VsockSocket> out;
+  for (const auto& config : impl_->plan().config.vsock_ports)
+    out.emplace_back(impl_, config.port, config.socket_path, config.connects);
+  return out;
+}
+
+future<std::vector<Vcpu>> VmHandle::vcpus() const {
+  return ask_map<std::vector<Vcpu>, std::vector<VcpuActor>>(
+      impl_->target(), kPatience,
+      [vm = impl_](const std::vector<VcpuActor>& vcpus) {
+        std::vector<Vcpu> out;
+        for (unsigned i = 0; i < vcpus.size(); ++i)
+          out.emplace_back(
+              std::make_shared<detail::VcpuImpl>(detail::VcpuImpl{vm, vm->target_of(vcpus[i])}), i);
+        return out;
+      },
+      vcpus_atom_v);
+}
+
+const std::string& VmHandle::name() const {
+  return impl_->plan().config.name;
+}
+
+ResourceConfig VmHandle::resources() const {
+  return impl_->plan().config.resources;
+}
+
+// -- Vcpu
+
+future<VcpuStats> Vcpu::stats() const {
+  return impl_->target->ask<VcpuStats>(kPatience, stats_atom_v);
+}
+
+future<void> Vcpu::pin(std::vector<unsigned> host_cpus) const {
+  return impl_->target->ask<void>(kPatience, pin_atom_v, std::move(host_cpus));
+}
+
+future<void> Vcpu::pause() const {
+  return impl_->target->ask<void>(kPatience, pause_atom_v);
+}
+
+future<void> Vcpu::resume() const {
+  return impl_->target->ask<void>(kPatience, resume_atom_v);
+}
+
+// -- VsockSocket
+
+namespace {
+
+future<VsockStream> open_stream(const std::shared_ptr<detail::VmImpl>& vm, std::uint32_t port,
+                                bool connect) {
+  promise<VsockStream> p(vm->target().post());
+  const auto deadline =
+      vm->limit(connect ? std::chrono::nanoseconds(kPatience) : std::chrono::nanoseconds(0));
+  vm->target().ask_then<VsockPortActor>(
+      kPatience,
+      [vm, p, connect, deadline](result<VsockPortActor> actor) {
+        if (!actor.ok()) {
+          p.set(actor.error());
+          return;
+        }
+        const auto on_fd = [p](result<FdBox> box) {
+          if (box.ok())
+            p.set(VsockStream(box->take()));
+          else
+            p.set(box.error());
+        };
+        const auto target = vm->target_of(*actor);
+        if (connect)
+          target->ask_then<FdBox>(deadline, on_fd, connect_atom_v);
+        else
+          target->ask_then<FdBox>(deadline, on_fd, accept_atom_v);
+      },
+      vsock_atom_v, port);
+  return p.get_future();
+}
+
+}  // namespace
+
+future<VsockStream> VsockSocket::connect() const {
+  return open_stream(vm_, port_, true);
+}
+
+future<VsockStream> VsockSocket::accept() const {
+  return open_stream(vm_, port_, false);
+}
+
+}  // namespace capsa

@@ -1,0 +1,147 @@
+#include <actors/machine/machine.hpp>
+#include <actors/protocol/spawn.hpp>
+
+#include <sys/epoll.h>
+#include <sys/socket.h>
+
+#include <array>
+#include <cerrno>
+
+namespace capsa::machine {
+
+namespace {
+// A boot with every message of the kernel is about 60 kB; the end of it is what tells why.
+constexpr std::size_t kKernelLog = 256 * 1024;
+constexpr std::string_view kPanic = "Kernel panic - not syncing";
+
+capsa::error gone() {
+  return {ErrorCode::NotRunning, "the VM is not running"};
+}
+}  // namespace
+
+MachineState::MachineState(Self self, loop::EpollLoop& loop, MakeMachine make,
+                           std::vector<UniqueFd> handed_over, UniqueFd serial, protocol::VmUnit vm)
+    : self_(self),
+      loop_(loop),
+      make_(std::move(make)),
+      handed_over_(std::move(handed_over)),
+      serial_(std::move(serial)),
+      vm_(std::move(vm)),
+      log_(kKernelLog) {}
+
+void MachineState::on_exit() {
+  machine_.reset();  // kills what still runs
+  if (serial_) loop_.unwatch(serial_.get());
+  if (booting_.pending()) booting_.deliver(protocol::to_caf(gone()));
+  for (auto& promise : owed_)
+    if (promise->pending()) promise->deliver(protocol::to_caf(gone()));
+  vm_ = nullptr;
+}
+
+caf::result<protocol::VcpuInfos> MachineState::boot() {
+  auto made = make_(loop_);
+  if (!made.ok()) return protocol::to_caf(made.error());
+  machine_ = std::move(*made);
+  if (serial_) loop_.watch(serial_.get(), EPOLLIN, [this](std::uint32_t) { read_serial(); });
+  booting_ = self_->make_response_promise();
+  auto promise = booting_;
+  hypervisor::MachineEvents events;
+  events.running = [this](std::vector<hypervisor::VcpuInfo> vcpus) {
+    if (booting_.pending()) booting_.deliver(protocol::box(std::move(vcpus)));
+  };
+  events.ended = [this](hypervisor::MachineEnd end) { on_ended(std::move(end)); };
+  const auto started = machine_->start(std::move(events));
+  handed_over_.clear();
+  if (!started.ok()) booting_.deliver(protocol::to_caf(started.error()));
+  return promise;
+}
+
+void MachineState::read_serial() {
+  std::array<char, 4096> bytes;
+  while (true) {
+    const auto n = ::recv(serial_.get(), bytes.data(), bytes.size(), MSG_DONTWAIT);
+    if (n > 0) {
+      log_.append({bytes.data(), static_cast<std::size_t>(n)});
+      continue;
+    }
+    if (n < 0 && errno == EINTR) continue;
+    if (n == 0 || (errno != EAGAIN && errno != EWOULDBLOCK)) loop_.rearm(serial_.get(), 0);
+    return;
+  }
+}
+
+void MachineState::on_ended(hypervisor::MachineEnd end) {
+  if (serial_) read_serial();  // the last words may still be in the socket
+  protocol::MachineReport report;
+  report.kernel_log = log_.copy(log_.begin(), log_.end());
+  report.panicked = end.cause == hypervisor::EndCause::Panic ||
+                    (end.cause == hypervisor::EndCause::Reset &&
+                     report.kernel_log.find(kPanic) != std::string::npos);
+  if (booting_.pending())
+    booting_.deliver(protocol::to_caf(
+        {ErrorCode::BackendFailed,
+         end.message.empty() ? std::string("the machine ended before it ran") : end.message,
+         "\"capsa doctor\" tells what this machine can run"}));
+  report.end = std::move(end);
+  self_->send(vm_, protocol::ended_atom_v, protocol::box(std::move(report)));
+  self_->quit();
+}
+
+hypervisor::Completion<void> MachineState::answer_later(caf::response_promise promise) {
+  std::erase_if(owed_, [](const auto& one) { return !one->pending(); });
+  auto owed = std::make_shared<caf::response_promise>(std::move(promise));
+  owed_.push_back(owed);
+  return [owed](result<void> done) {
+    if (owed->pending()) protocol::answer(*owed, std::move(done));
+  };
+}
+
+caf::result<void> MachineState::set_paused(std::uint32_t who, bool paused) {
+  if (!machine_) return protocol::to_caf(gone());
+  const bool was = !pausers_.empty();
+  if (paused)
+    pausers_.insert(who);
+  else
+    pausers_.erase(who);
+  if (was == !pausers_.empty()) return {};
+  auto promise = self_->make_response_promise();
+  if (paused)
+    machine_->pause(answer_later(promise));
+  else
+    machine_->resume(answer_later(promise));
+  return promise;
+}
+
+protocol::MachineActor::behavior_type MachineState::make_behavior() {
+  using namespace protocol;
+  return {
+      [this](boot_atom) { return boot(); },
+      [this](pause_atom, std::uint32_t who) { return set_paused(who, true); },
+      [this](resume_atom, std::uint32_t who) { return set_paused(who, false); },
+      [this](button_atom) -> caf::result<void> {
+        if (!machine_) return to_caf(gone());
+        auto promise = self_->make_response_promise();
+        machine_->power_button(answer_later(promise));
+        return promise;
+      },
+      [this](kill_atom) {
+        if (machine_) machine_->kill();
+      },
+      [this](stats_atom, std::uint32_t index) -> caf::result<capsa::VcpuStats> {
+        if (!machine_) return to_caf(gone());
+        const auto stats = machine_->vcpu_stats(index);
+        if (!stats.ok()) return to_caf(stats.error());
+        return capsa::VcpuStats{stats->user, stats->system};
+      },
+      [this](pin_atom, std::uint32_t index,
+             const std::vector<unsigned>& host_cpus) -> caf::result<void> {
+        if (!machine_) return to_caf(gone());
+        const auto pinned = machine_->pin_vcpu(index, host_cpus);
+        if (!pinned.ok()) return to_caf(pinned.error());
+        return {};
+      },
+      [this](klog_atom) { return log_.copy(log_.begin(), log_.end()); },
+  };
+}
+
+}  // namespace capsa::machine

@@ -1,0 +1,58 @@
+#include <actors/runtime/services.hpp>
+
+#include <algorithm>
+
+namespace capsa {
+
+namespace {
+
+RuntimeDir make_runtime_dir(const RuntimeOptions& options) {
+  auto made = options.runtime_dir.empty() ? RuntimeDir::create()
+                                          : RuntimeDir::create_in(options.runtime_dir);
+  if (!made.ok()) throw made.error();
+  return std::move(*made);
+}
+
+}  // namespace
+
+Services::Services(caf::actor_system& actor_system, const RuntimeOptions& runtime_options)
+    : system(actor_system),
+      options(runtime_options),
+      log(options.log_level, options.log),
+      runtime_dir(make_runtime_dir(options)) {
+  const unsigned loops = std::clamp(options.io_loops, 1U, 64U);
+  for (unsigned i = 0; i < loops; ++i)
+    loops_.push_back(std::make_unique<loop::EpollLoop>(system));
+  files_ = std::make_unique<loop::FilePool>(std::clamp(options.file_threads, 1U, 64U));
+  spawner_ = std::make_unique<qemu::Spawner>();
+  // What a killed program left: its machines have died with it, its files have not.
+  const auto base = options.runtime_dir.empty() ? runtime_base() : options.runtime_dir;
+  if (const auto found = clean_leftovers_in(base); found.ok()) {
+    for (const auto& leftover : *found)
+      log.write(LogLevel::Info, "runtime", "runtime.leftover",
+                "removed " + leftover.directory.string() + " of dead process " +
+                    std::to_string(leftover.owner));
+  } else {
+    log.write(LogLevel::Warning, "runtime", "runtime.leftover", found.error().what());
+  }
+}
+
+Services::~Services() {
+  spawner_.reset();
+  files_.reset();
+  for (auto& loop : loops_)
+    loop->stop();
+}
+
+loop::EpollLoop& Services::next_loop() {
+  return *loops_[next_loop_++ % loops_.size()];
+}
+
+result<qemu::QemuInfo> Services::qemu() {
+  std::lock_guard lock(mutex_);
+  // A machine that has no QEMU may get one while the program runs; one that has keeps it.
+  if (!qemu_ || !qemu_->ok()) qemu_ = qemu::find_qemu(options.qemu);
+  return *qemu_;
+}
+
+}  // namespace capsa

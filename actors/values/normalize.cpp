@@ -1,0 +1,28 @@
+#include <actors/values/validate.hpp>
+
+namespace capsa {
+namespace {
+
+// Only made absolute: taking ".." out of a path by its letters would be wrong where what stands
+// before it is a symbolic link.
+void make_absolute(std::filesystem::path& path, const std::filesystem::path& cwd) {
+  if (!path.empty() && path.is_relative()) path = cwd / path;
+}
+
+}  // namespace
+
+VmConfig normalize(VmConfig config, const std::filesystem::path& cwd) {
+  for (auto& share : config.shares)
+    make_absolute(share.host_path, cwd);
+  for (auto& port : config.vsock_ports)
+    make_absolute(port.socket_path, cwd);
+  return config;
+}
+
+LinuxDirectBootConfig normalize(LinuxDirectBootConfig boot, const std::filesystem::path& cwd) {
+  make_absolute(boot.kernel, cwd);
+  make_absolute(boot.initrd, cwd);
+  return boot;
+}
+
+}  // namespace capsa

@@ -1,0 +1,352 @@
+#include <actors/console/console.hpp>
+#include <actors/loop/loop_actor.hpp>
+#include <actors/protocol/spawn.hpp>
+#include <actors/vcpu/vcpu.hpp>
+#include <actors/vm/vm.hpp>
+
+namespace capsa::vm {
+
+namespace {
+
+// A port or link that fails is made anew; one that keeps failing has a cause that a restart does
+// not mend.
+constexpr unsigned kRestarts = 5;
+
+// Under emulation, with many machines on few cores, a guest may take a minute to say hello.
+constexpr auto kAgentDeadline = std::chrono::minutes(3);
+
+}  // namespace
+
+VmState::VmState(Self self, Services& services, std::shared_ptr<const VmPlan> plan,
+                 std::shared_ptr<VmShared> shared)
+    : self_(self),
+      services_(services),
+      plan_(std::move(plan)),
+      shared_(std::move(shared)),
+      loop_(services.next_loop()) {
+  if (plan_->config.console)
+    console_ =
+        loop::spawn_on<protocol::ConsoleUnit, console::ConsoleState>(services_.system, loop_);
+  self_->set_down_handler([this](const caf::down_msg& down) { on_down(down); });
+}
+
+VmState::~VmState() = default;
+
+void VmState::on_exit() {
+  units_.for_each([](const caf::strong_actor_ptr& unit) { protocol::kill_now(unit); });
+  protocol::kill_now(console_);
+  const auto why = protocol::to_caf({ErrorCode::RuntimeShutdown, "the VM's actor has ended"});
+  if (starting_.pending()) starting_.deliver(why);
+  protocol::fail_all(stopping_, why);
+  protocol::fail_all(waiting_, why);
+  protocol::fail_all(waiting_main_, why);
+  if (!status_.ended()) shared_->set_status(VmStatus::stopped(std::nullopt));
+  subscribers_.clear();
+  services_.runtime_dir.remove_vm_dir(plan_->id);
+}
+
+caf::error VmState::not_running() const {
+  return protocol::to_caf({ErrorCode::NotRunning,
+                           "VM \"" + plan_->config.name + "\" is " + to_string(status_),
+                           "call start() first"});
+}
+
+caf::result<void> VmState::start() {
+  if (active())
+    return protocol::to_caf({ErrorCode::AlreadyRunning,
+                             "VM \"" + plan_->config.name + "\" is " + to_string(status_),
+                             "stop() it first"});
+  ++boot_;
+  units_ = {};
+  alive_.clear();
+  tearing_down_ = agent_ready_ = stop_requested_ = false;
+  restarts_ = 0;
+  failure_.reset();
+  report_.reset();
+  exit_code_.reset();
+  main_failure_.reset();
+  main_.reset();
+  starting_ = self_->make_response_promise();
+  auto promise = starting_;
+  set_status(VmStatus::starting(), "start was asked for");
+
+  const auto made = make_units(units_, services_, loop_, *plan_, self_, console_);
+  units_.for_each([this](const caf::strong_actor_ptr& unit) {
+    alive_.insert(unit->address());
+    self_->monitor(unit);
+  });
+  if (!made.ok()) {
+    starting_.deliver(protocol::to_caf(made.error()));
+    fail(made.error().message());
+    return promise;
+  }
+  self_->request(units_.machine, caf::infinite, protocol::boot_atom_v)
+      .then([this](const protocol::VcpuInfos& vcpus) { on_running(vcpus); },
+            [this](const caf::error& why) {
+              if (starting_.pending()) starting_.deliver(why);
+              fail(protocol::from_caf(why).message());
+            });
+  if (plan_->config.agent)
+    self_->delayed_send(self_, kAgentDeadline, protocol::deadline_atom_v, boot_);
+  return promise;
+}
+
+void VmState::on_running(const protocol::VcpuInfos& vcpus) {
+  if (tearing_down_) return;
+  for (const auto& info : *vcpus.value) {
+    auto vcpu = protocol::spawn_state<actors::VcpuActor, vcpu::VcpuState>(
+        services_.system, units_.machine, std::uint32_t{info.index});
+    alive_.insert(vcpu.address());
+    self_->monitor(vcpu);
+    units_.vcpus.push_back(std::move(vcpu));
+  }
+  if (status_.is<VmStatus::Starting>()) set_status(VmStatus::running(), "the machine runs");
+  if (starting_.pending()) starting_.deliver(caf::unit);
+}
+
+caf::result<void> VmState::stop(caf::timespan grace) {
+  if (status_.is<VmStatus::Created>()) return not_running();
+  if (status_.ended()) return {};
+  auto promise = self_->make_response_promise();
+  stopping_.push_back(promise);
+  if (stop_requested_) return promise;
+  stop_requested_ = true;
+  set_status(VmStatus::stopping(), "stop was asked for");
+  ask_guest_to_stop();
+  self_->delayed_send(self_, grace, protocol::grace_atom_v, boot_);
+  return promise;
+}
+
+void VmState::ask_guest_to_stop() {
+  if (agent_ready_) {
+    self_->request(units_.link, caf::infinite, actors::shutdown_atom_v)
+        .then([] {}, [](const caf::error&) {});  // the grace is what decides
+    return;
+  }
+  const bool agent_may_come = plan_->config.agent;
+  self_->request(units_.machine, caf::infinite, protocol::button_atom_v)
+      .then([] {},
+            [this, agent_may_come](const caf::error&) {
+              // No button and nobody to ask: waiting would change nothing.
+              if (!agent_may_come) kill_machine();
+            });
+}
+
+caf::result<void> VmState::kill() {
+  if (!active()) return {};
+  auto promise = self_->make_response_promise();
+  stopping_.push_back(promise);
+  stop_requested_ = true;
+  if (!status_.is<VmStatus::Stopping>()) set_status(VmStatus::stopping(), "kill was asked for");
+  kill_machine();
+  return promise;
+}
+
+void VmState::kill_machine() {
+  if (!units_.machine) return tear_down();
+  self_->send<caf::message_priority::high>(units_.machine, actors::kill_atom_v);
+}
+
+void VmState::on_ended(const protocol::EndBox& report) {
+  report_ = *report.value;
+  kernel_log_ = report_->kernel_log;
+  tear_down();
+}
+
+void VmState::fail(std::string why) {
+  if (!failure_) failure_ = std::move(why);
+  tear_down();
+}
+
+void VmState::tear_down() {
+  if (std::exchange(tearing_down_, true)) return;
+  if (console_)
+    self_->send(console_, protocol::detach_atom_v, "VM \"" + plan_->config.name + "\" has ended");
+  units_.for_each([](const caf::strong_actor_ptr& unit) { protocol::kill_now(unit); });
+  if (alive_.empty()) finish();
+}
+
+void VmState::on_down(const caf::down_msg& down) {
+  if (alive_.erase(down.source) == 0) {
+    std::erase_if(subscribers_, [&](const caf::actor& s) { return s.address() == down.source; });
+    return;
+  }
+  if (tearing_down_) {
+    if (alive_.empty()) finish();
+    return;
+  }
+  if (units_.machine.address() == down.source) {
+    // Its report, if it had one, came before: messages of one sender keep their order.
+    fail("the machine's actor ended: " + protocol::from_caf(down.reason).message());
+    return;
+  }
+  restart(down.source, down.reason);
+}
+
+void VmState::restart(const caf::actor_addr& who, const caf::error& why) {
+  for (auto& [number, port] : units_.ports) {
+    if (port.address() != who || ++restarts_ > kRestarts) continue;
+    const auto config =
+        std::find_if(plan_->config.vsock_ports.begin(), plan_->config.vsock_ports.end(),
+                     [n = number](const VsockPortConfig& one) { return one.port == n; });
+    auto fresh = make_port(services_, loop_, units_.vsock, *config);
+    if (!fresh.ok()) break;
+    port = std::move(*fresh);
+    alive_.insert(port.address());
+    self_->monitor(port);
+    services_.log.write(LogLevel::Warning, "vm", "vm.port_restarted",
+                        plan_->config.name + ": vsock port " + std::to_string(number) + ": " +
+                            protocol::from_caf(why).message());
+    return;
+  }
+  for (const auto& share : units_.shares)
+    if (share.address() == who) publish(VmEvent::Kind::ShareFailed, protocol::from_caf(why).what());
+  // A device that fails takes its VM with it: the guest cannot do without.
+  failure_ = "a device of the VM failed: " + protocol::from_caf(why).message();
+  kill_machine();
+}
+
+VmStatus VmState::final_status() const {
+  const auto with_log = [this](std::string text) {
+    const auto from = kernel_log_.size() > 1000 ? kernel_log_.size() - 1000 : 0;
+    if (!kernel_log_.empty()) text += "; the kernel's last lines: " + kernel_log_.substr(from);
+    return VmStatus::failed(std::move(text));
+  };
+  if (failure_) return with_log(*failure_);
+  if (!report_) return VmStatus::stopped(std::nullopt);
+  using hypervisor::EndCause;
+  if (report_->panicked) return with_log("the guest's kernel panicked");
+  switch (report_->end.cause) {
+    case EndCause::Failed:
+      return with_log(report_->end.message);
+    case EndCause::Killed:
+      return VmStatus::stopped(exit_code_);  // a command that had ended keeps its status
+    case EndCause::PowerOff:
+    case EndCause::Reset:
+    case EndCause::Panic:
+      break;
+  }
+  if (exit_code_) return VmStatus::stopped(exit_code_);
+  if (plan_->sandbox && !stop_requested_) return with_log("the guest ended before its command did");
+  return VmStatus::stopped(0);
+}
+
+void VmState::finish() {
+  const auto last = final_status();
+  units_ = {};
+  agent_ready_ = false;
+  services_.runtime_dir.remove_vm_dir(plan_->id);
+  std::string cause = "the machine has ended";
+  if (const auto* failed = last.get_if<VmStatus::Failed>()) cause = failed->message;
+  set_status(last, std::move(cause));
+  const auto ended = protocol::to_caf({ErrorCode::VmEnded, "the VM ended before it ran"});
+  if (starting_.pending()) starting_.deliver(ended);
+  for (auto& promise : stopping_)
+    promise.deliver(caf::unit);
+  stopping_.clear();
+  protocol::fail_all(waiting_main_, main_failure_ ? protocol::to_caf(*main_failure_) : ended);
+  answer_waiters();
+  if (dropped_) self_->quit();
+}
+
+protocol::VmUnit::behavior_type VmState::make_behavior() {
+  using namespace protocol;
+  return {
+      // -- the VM's interface
+      [this](start_atom) { return start(); },
+      [this](stop_atom, caf::timespan grace) { return stop(grace); },
+      [this](kill_atom) { return kill(); },
+      [this](pause_atom) -> caf::result<void> {
+        if (!status_.is<VmStatus::Running>()) return not_running();
+        publish(VmEvent::Kind::Paused, "pause was asked for");
+        return self_->delegate(units_.machine, pause_atom_v, kWholeVm);
+      },
+      [this](resume_atom) -> caf::result<void> {
+        if (!status_.is<VmStatus::Running>()) return not_running();
+        publish(VmEvent::Kind::Resumed, "resume was asked for");
+        return self_->delegate(units_.machine, resume_atom_v, kWholeVm);
+      },
+      [this](status_atom) { return status_; },
+      [this](wait_atom) -> caf::result<std::optional<int>> {
+        auto promise = self_->make_response_promise();
+        waiting_.push_back(promise);
+        answer_waiters();
+        return promise;
+      },
+      [this](subscribe_atom, caf::actor& subscriber) {
+        self_->monitor(subscriber);
+        subscribers_.insert(std::move(subscriber));
+      },
+      [this](console_atom) -> caf::result<ConsoleActor> {
+        if (!console_)
+          return to_caf({ErrorCode::ConsoleDisabled,
+                         "VM \"" + plan_->config.name + "\" was built without a console",
+                         "add console_enabled() to its builder"});
+        return ConsoleActor(console_);
+      },
+      [this](klog_atom) -> caf::result<std::string> {
+        if (active() && units_.machine) return self_->delegate(units_.machine, klog_atom_v);
+        return kernel_log_;
+      },
+      [this](agent_atom) -> caf::result<AgentActor> {
+        if (!plan_->config.agent)
+          return to_caf({ErrorCode::AgentUnavailable,
+                         "VM \"" + plan_->config.name + "\" was built without an agent",
+                         "add agent_enabled() to its builder and boot a guest that has one"});
+        if (!units_.link) return not_running();
+        return AgentActor(units_.link);
+      },
+      [this](main_atom) -> caf::result<StartedProcess> {
+        if (!plan_->sandbox)
+          return to_caf({ErrorCode::InvalidConfig,
+                         "VM \"" + plan_->config.name + "\" is no sandbox and has no command"});
+        if (main_) return *main_;
+        if (main_failure_) return to_caf(*main_failure_);
+        if (!active()) return not_running();
+        auto promise = self_->make_response_promise();
+        waiting_main_.push_back(promise);
+        return promise;
+      },
+      [this](vcpus_atom) -> caf::result<std::vector<VcpuActor>> {
+        if (units_.vcpus.empty()) return not_running();
+        return units_.vcpus;
+      },
+      [this](shares_atom) -> caf::result<std::vector<ShareActor>> {
+        if (!active()) return not_running();
+        return units_.shares;
+      },
+      [this](vsock_atom, std::uint32_t port) -> caf::result<VsockPortActor> {
+        if (!active()) return not_running();
+        const auto it = units_.ports.find(port);
+        if (it == units_.ports.end())
+          return to_caf({ErrorCode::NotFound,
+                         "vsock port " + std::to_string(port) + " is not configured",
+                         "add vsock_listen() or vsock_connect() to the VM's builder"});
+        return VsockPortActor(it->second);
+      },
+      // -- its units
+      [this](ended_atom, const EndBox& report) { on_ended(report); },
+      [this](ready_atom) { on_agent_ready(); },
+      [this](lost_atom, const std::string& why) {
+        agent_ready_ = false;
+        if (!tearing_down_) publish(VmEvent::Kind::AgentLost, why);
+      },
+      [this](grace_atom, std::uint64_t boot) {
+        if (boot == boot_ && active()) kill_machine();
+      },
+      [this](deadline_atom, std::uint64_t boot) {
+        if (boot != boot_ || agent_ready_ || main_ || !active() || !plan_->sandbox) return;
+        failure_ = "the guest's agent did not answer within three minutes";
+        kill_machine();
+      },
+      [this](drop_atom) {
+        dropped_ = true;
+        if (active())
+          kill_machine();
+        else
+          self_->quit();
+      },
+  };
+}
+
+}  // namespace capsa::vm

@@ -1,0 +1,94 @@
+#pragma once
+
+#include <actors/protocol/internal.hpp>
+#include <actors/runtime/services.hpp>
+#include <actors/vm/vm_plan.hpp>
+#include <actors/vm/vm_units.hpp>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+namespace capsa::vm {
+
+/// A virtual machine: its state, the units of its current boot, and those who wait for something.
+///
+/// A boot ends in one way only: something asks the machine to end, or it ends by itself or fails to
+/// start; then tear_down() ends the units, and finish() runs once the last of them is gone. Only
+/// then is the VM Stopped or Failed, so whoever waited finds nothing left on the host.
+class VmState {
+ public:
+  static inline const char* name = "capsa.vm";
+  using Self = protocol::VmUnit::base*;
+
+  VmState(Self self, Services& services, std::shared_ptr<const VmPlan> plan,
+          std::shared_ptr<VmShared> shared);
+  ~VmState();
+
+  protocol::VmUnit::behavior_type make_behavior();
+  void on_exit();
+
+ private:
+  using Promises = std::vector<caf::response_promise>;
+
+  // -- life (vm.cpp)
+  caf::result<void> start();
+  caf::result<void> stop(caf::timespan grace);
+  caf::result<void> kill();
+  void on_running(const protocol::VcpuInfos& vcpus);
+  void on_ended(const protocol::EndBox& report);
+  void on_down(const caf::down_msg& down);
+  void ask_guest_to_stop();
+  void kill_machine();
+  void fail(std::string why);
+  void tear_down();
+  void finish();
+  VmStatus final_status() const;
+
+  // -- what changes is told (vm_events.cpp)
+  void set_status(VmStatus status, std::string cause);
+  void publish(VmEvent::Kind kind, std::string cause);
+  void answer_waiters();
+
+  // -- the guest's agent and a sandbox's command (vm_guest.cpp)
+  void on_agent_ready();
+  void set_up_guest();
+  void start_main();
+  void on_main_ended(const ExitStatus& status);
+
+  bool active() const { return !status_.is<VmStatus::Created>() && !status_.ended(); }
+  caf::error not_running() const;
+  void restart(const caf::actor_addr& who, const caf::error& why);
+
+  Self self_;
+  Services& services_;
+  std::shared_ptr<const VmPlan> plan_;
+  std::shared_ptr<VmShared> shared_;
+  loop::EpollLoop& loop_;
+  protocol::ConsoleUnit console_;
+
+  VmStatus status_;
+  std::uint64_t boot_ = 0;  ///< counts boots: late timers of an earlier one are ignored
+  VmUnits units_;
+  std::set<caf::actor_addr> alive_;
+  bool tearing_down_ = false;
+  bool agent_ready_ = false;
+  bool stop_requested_ = false;
+  bool dropped_ = false;
+  unsigned restarts_ = 0;
+  std::optional<std::string> failure_;
+  std::optional<protocol::MachineReport> report_;
+  std::string kernel_log_;
+  std::optional<int> exit_code_;
+  std::optional<capsa::error> main_failure_;
+  std::optional<actors::StartedProcess> main_;
+
+  caf::response_promise starting_;
+  Promises stopping_;
+  Promises waiting_;
+  Promises waiting_main_;
+  std::set<caf::actor> subscribers_;
+};
+
+}  // namespace capsa::vm

@@ -1,0 +1,44 @@
+#pragma once
+
+#include <backends/qemu/probe.hpp>
+#include <capsa/config.hpp>
+#include <capsa/sandbox.hpp>
+#include <capsa/status.hpp>
+#include <cstdint>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace capsa::vm {
+
+/// A VM as build() has checked it: all that is needed to boot it, any number of times.
+struct VmPlan {
+  std::string id;   ///< names its directory; unique in the runtime
+  VmConfig config;  ///< paths absolute, the name set, every vsock port with its socket's path
+  LinuxDirectBootConfig boot;
+  std::string command_line;
+  std::optional<SandboxCommand> sandbox;
+  std::uint32_t guest_cid = 3;
+  qemu::QemuInfo qemu;
+  Accelerator accelerator = Accelerator::Auto;
+};
+
+/// What handles may read without asking the actor.
+class VmShared {
+ public:
+  VmStatus status() const {
+    std::lock_guard lock(mutex_);
+    return status_;
+  }
+  void set_status(VmStatus status) {
+    std::lock_guard lock(mutex_);
+    status_ = std::move(status);
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  VmStatus status_;
+};
+
+}  // namespace capsa::vm

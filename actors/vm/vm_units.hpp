@@ -1,0 +1,50 @@
+#pragma once
+
+#include <actors/protocol/internal.hpp>
+#include <actors/runtime/services.hpp>
+#include <actors/vm/vm_plan.hpp>
+#include <functional>
+#include <map>
+#include <memory>
+#include <vector>
+
+namespace capsa::vm {
+
+/// The actors of one boot.
+struct VmUnits {
+  protocol::MachineActor machine;
+  protocol::VsockActor vsock;
+  protocol::AgentLink link;
+  std::map<std::uint32_t, protocol::VsockPort> ports;
+  std::vector<actors::ShareActor> shares;
+  std::vector<actors::VcpuActor> vcpus;
+
+  template <class F>
+  void for_each(F f) const {
+    if (machine) f(caf::actor_cast<caf::strong_actor_ptr>(machine));
+    if (vsock) f(caf::actor_cast<caf::strong_actor_ptr>(vsock));
+    if (link) f(caf::actor_cast<caf::strong_actor_ptr>(link));
+    for (const auto& [port, actor] : ports)
+      f(caf::actor_cast<caf::strong_actor_ptr>(actor));
+    for (const auto& actor : shares)
+      f(caf::actor_cast<caf::strong_actor_ptr>(actor));
+    for (const auto& actor : vcpus)
+      f(caf::actor_cast<caf::strong_actor_ptr>(actor));
+  }
+};
+
+/// Makes everything that one boot needs, and the machine last, not yet booting. On an error what
+/// was made is in `units` and has to be ended by the caller.
+result<void> make_units(VmUnits& units, Services& services, loop::EpollLoop& loop,
+                        const VmPlan& plan, const protocol::VmUnit& vm,
+                        const protocol::ConsoleUnit& console);
+
+/// A port of a running machine; also in place of one that failed.
+result<protocol::VsockPort> make_port(Services& services, loop::EpollLoop& loop,
+                                      const protocol::VsockActor& vsock,
+                                      const VsockPortConfig& config);
+
+/// The tag of a share: what the guest mounts.
+std::string share_tag(const VmPlan& plan, std::size_t index);
+
+}  // namespace capsa::vm

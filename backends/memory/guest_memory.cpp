@@ -1,0 +1,151 @@
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <backends/memory/guest_memory.hpp>
+#include <limits>
+#include <string>
+
+namespace capsa::memory {
+namespace {
+
+std::uint64_t page_size() {
+  static const auto size = static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
+  return size;
+}
+
+/// Whether base+length runs past the end of the address space.
+bool wraps(std::uint64_t base, std::uint64_t length) {
+  return length != 0 && length - 1 > std::numeric_limits<std::uint64_t>::max() - base;
+}
+
+error bad_region(const RegionSpec& spec, std::string_view what) {
+  return {ErrorCode::InvalidConfig, "guest memory region at " + std::to_string(spec.guest_address) +
+                                        ": " + std::string(what)};
+}
+
+result<void> check(const RegionSpec& spec) {
+  if (spec.size == 0) return bad_region(spec, "it is empty");
+  if (wraps(spec.guest_address, spec.size)) return bad_region(spec, "its addresses wrap");
+  if (wraps(spec.user_address, spec.size)) return bad_region(spec, "its user addresses wrap");
+  // mmap(2) takes a signed offset.
+  constexpr std::uint64_t kMaxFile = std::numeric_limits<std::int64_t>::max();
+  if (spec.file_offset > kMaxFile || spec.size > kMaxFile - spec.file_offset) {
+    return bad_region(spec, "it does not fit into a file");
+  }
+  struct stat status = {};
+  if (::fstat(spec.fd, &status) != 0) return error_from_errno(errno, "fstat of guest memory");
+  if (static_cast<std::uint64_t>(status.st_size) < spec.file_offset + spec.size) {
+    return bad_region(spec, "its file is too short");
+  }
+  return {};
+}
+
+result<std::byte*> map_one(const RegionSpec& spec) {
+  // Sections that QEMU splits out of one file begin anywhere; mmap(2) wants whole pages.
+  const std::uint64_t lead = spec.file_offset % page_size();
+  void* base = ::mmap(nullptr, spec.size + lead, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE,
+                      spec.fd, static_cast<off_t>(spec.file_offset - lead));
+  if (base == MAP_FAILED) return error_from_errno(errno, "mmap of guest memory");
+  // A core file of ours has no business carrying the guest's secrets. Advice only.
+  ::madvise(base, spec.size + lead, MADV_DONTDUMP);
+  return static_cast<std::byte*>(base) + lead;
+}
+
+}  // namespace
+
+result<std::shared_ptr<const GuestMemory>> GuestMemory::map(std::span<const RegionSpec> regions) {
+  if (regions.size() > kMaxRegions) {
+    return error(ErrorCode::InvalidConfig, "guest memory has " + std::to_string(regions.size()) +
+                                               " regions; at most " + std::to_string(kMaxRegions) +
+                                               " are allowed");
+  }
+  std::vector<RegionSpec> sorted(regions.begin(), regions.end());
+  std::sort(sorted.begin(), sorted.end(), [](const RegionSpec& a, const RegionSpec& b) {
+    return a.guest_address < b.guest_address;
+  });
+  for (std::size_t i = 0; i < sorted.size(); ++i) {
+    if (auto checked = check(sorted[i]); !checked) return checked.error();
+    if (i != 0 && sorted[i].guest_address - sorted[i - 1].guest_address < sorted[i - 1].size) {
+      return bad_region(sorted[i], "it overlaps another region");
+    }
+  }
+  // Regions are entered as they are mapped: whatever was mapped is unmapped on the way out.
+  auto memory = std::shared_ptr<GuestMemory>(new GuestMemory());
+  memory->regions_.reserve(sorted.size());
+  for (const auto& spec : sorted) {
+    auto host = map_one(spec);
+    if (!host) return host.error();
+    memory->regions_.push_back({spec.guest_address, spec.size, spec.user_address, *host});
+  }
+  return std::shared_ptr<const GuestMemory>(std::move(memory));
+}
+
+GuestMemory::~GuestMemory() {
+  for (const auto& region : regions_) {
+    const auto lead = reinterpret_cast<std::uintptr_t>(region.host) % page_size();
+    ::munmap(region.host - lead, region.size + lead);
+  }
+}
+
+const GuestMemory::Region* GuestMemory::region_of(GuestAddress address) const {
+  // The last region that begins at or before the address is the only one that can hold it.
+  auto after = std::upper_bound(
+      regions_.begin(), regions_.end(), address,
+      [](GuestAddress value, const Region& region) { return value < region.guest_address; });
+  if (after == regions_.begin()) return nullptr;
+  const Region& region = *--after;
+  return address - region.guest_address < region.size ? &region : nullptr;
+}
+
+std::optional<std::span<std::byte>> GuestMemory::slice_beginning(GuestAddress address,
+                                                                 std::uint64_t length) const {
+  if (length == 0) return std::span<std::byte>();
+  const Region* region = region_of(address);
+  if (region == nullptr) return std::nullopt;
+  const std::uint64_t offset = address - region->guest_address;
+  return std::span(region->host + offset, std::min(length, region->size - offset));
+}
+
+std::optional<std::span<std::byte>> GuestMemory::slice(GuestAddress address,
+                                                       std::uint64_t length) const {
+  const auto beginning = slice_beginning(address, length);
+  if (!beginning || beginning->size() != length) return std::nullopt;
+  return beginning;
+}
+
+bool GuestMemory::read(GuestAddress address, std::span<std::byte> out) const {
+  const auto bytes = slice(address, out.size());
+  if (!bytes) return false;
+  if (!out.empty()) std::memcpy(out.data(), bytes->data(), out.size());
+  return true;
+}
+
+bool GuestMemory::write(GuestAddress address, std::span<const std::byte> in) const {
+  const auto bytes = slice(address, in.size());
+  if (!bytes) return false;
+  if (!in.empty()) std::memcpy(bytes->data(), in.data(), in.size());
+  return true;
+}
+
+std::optional<GuestAddress> GuestMemory::from_user_address(std::uint64_t user_address,
+                                                           std::uint64_t length) const {
+  for (const auto& region : regions_) {
+    if (region.user_address == 0 || user_address < region.user_address) continue;
+    const std::uint64_t offset = user_address - region.user_address;
+    if (offset < region.size && length <= region.size - offset) {
+      return region.guest_address + offset;
+    }
+  }
+  return std::nullopt;
+}
+
+std::uint64_t GuestMemory::size() const noexcept {
+  std::uint64_t total = 0;
+  for (const auto& region : regions_)
+    total += region.size;
+  return total;
+}
+
+}  // namespace capsa::memory

@@ -1,0 +1,52 @@
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include <array>
+#include <backends/qemu/child_monitor.hpp>
+#include <cerrno>
+#include <utility>
+
+namespace capsa::qemu {
+
+ChildMonitor::ChildMonitor(Loop& loop, ChildProcess child, Exited exited)
+    : loop_(loop), child_(std::move(child)), exited_(std::move(exited)) {
+  loop_.watch(child_.errors(), EPOLLIN, [this](std::uint32_t) { read_errors(); });
+  loop_.watch(child_.pidfd(), EPOLLIN, [this](std::uint32_t) { take_exit(); });
+}
+
+ChildMonitor::~ChildMonitor() {
+  unwatch();
+}
+
+void ChildMonitor::unwatch() {
+  if (std::exchange(errors_watched_, false)) loop_.unwatch(child_.errors());
+  if (std::exchange(exit_watched_, false)) loop_.unwatch(child_.pidfd());
+}
+
+void ChildMonitor::read_errors() {
+  std::array<char, 4096> chunk{};
+  for (;;) {
+    const ssize_t length = ::read(child_.errors(), chunk.data(), chunk.size());
+    if (length < 0 && errno == EINTR) continue;
+    if (length < 0) return;  // nothing more now
+    if (length == 0) {
+      if (std::exchange(errors_watched_, false)) loop_.unwatch(child_.errors());
+      return;
+    }
+    errors_.append(chunk.data(), static_cast<std::size_t>(length));
+    if (errors_.size() > kKeptErrors) errors_.erase(0, errors_.size() - kKeptErrors);
+  }
+}
+
+void ChildMonitor::take_exit() {
+  const auto status = child_.try_reap();
+  if (!status) return;
+  // Ended, so everything it wrote is in the pipe. Its end of file is not waited for: a grandchild
+  // may hold the pipe open.
+  read_errors();
+  unwatch();
+  const auto exited = std::exchange(exited_, nullptr);
+  exited(*status);
+}
+
+}  // namespace capsa::qemu

@@ -1,0 +1,225 @@
+#pragma once
+
+/// \file The actors behind the handles, for programs that are built on CAF themselves: monitor
+/// them, send them messages, or run the library on an actor system of one's own. This is the one
+/// public header that names CAF; link the target capsa::actors for it.
+///
+/// Failures come back as caf::error of category "capsa"; to_capsa_error() makes the public error of
+/// them. Every request is answered, at the latest when the actor ends.
+
+#include <caf/all.hpp>
+#include <capsa/agent.hpp>
+#include <capsa/runtime.hpp>
+#include <capsa/status.hpp>
+#include <capsa/vm.hpp>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace capsa::actors {
+
+/// A file descriptor on its way between two actors: closed when dropped on the way.
+class FdBox {
+ public:
+  FdBox() = default;
+  explicit FdBox(UniqueFd fd) : fd_(std::make_shared<UniqueFd>(std::move(fd))) {}
+  /// The first taker gets it.
+  UniqueFd take() const { return fd_ ? std::move(*fd_) : UniqueFd(); }
+
+ private:
+  std::shared_ptr<UniqueFd> fd_;
+};
+
+/// A process that an agent has started: `id` names it in later messages to the same agent actor.
+struct StartedProcess {
+  std::uint64_t id = 0;
+  std::int64_t pid = 0;
+};
+
+/// What a share has done since its VM started.
+struct ShareStats {
+  std::uint64_t requests = 0;  ///< FUSE requests answered
+};
+
+}  // namespace capsa::actors
+
+CAF_BEGIN_TYPE_ID_BLOCK(capsa, caf::first_custom_type_id + 600)
+
+CAF_ADD_TYPE_ID(capsa, (capsa::VmStatus))
+CAF_ADD_TYPE_ID(capsa, (capsa::VmEvent))
+CAF_ADD_TYPE_ID(capsa, (capsa::VcpuStats))
+CAF_ADD_TYPE_ID(capsa, (capsa::ConsoleMatch))
+CAF_ADD_TYPE_ID(capsa, (capsa::ConsoleOutput))
+CAF_ADD_TYPE_ID(capsa, (capsa::ExecSpec))
+CAF_ADD_TYPE_ID(capsa, (capsa::ExecResult))
+CAF_ADD_TYPE_ID(capsa, (capsa::ExitStatus))
+CAF_ADD_TYPE_ID(capsa, (capsa::PtySize))
+CAF_ADD_TYPE_ID(capsa, (capsa::GuestInfo))
+CAF_ADD_TYPE_ID(capsa, (capsa::FileStat))
+CAF_ADD_TYPE_ID(capsa, (std::vector<capsa::DirEntry>))
+CAF_ADD_TYPE_ID(capsa, (std::vector<std::string>))
+CAF_ADD_TYPE_ID(capsa, (std::vector<unsigned>))
+CAF_ADD_TYPE_ID(capsa, (std::optional<int>))
+CAF_ADD_TYPE_ID(capsa, (std::optional<std::string>))
+CAF_ADD_TYPE_ID(capsa, (capsa::OutputHandlers))
+CAF_ADD_TYPE_ID(capsa, (std::function<void(std::string_view)>))
+CAF_ADD_TYPE_ID(capsa, (capsa::actors::FdBox))
+CAF_ADD_TYPE_ID(capsa, (capsa::actors::StartedProcess))
+CAF_ADD_TYPE_ID(capsa, (capsa::actors::ShareStats))
+
+CAF_ADD_ATOM(capsa, capsa::actors, start_atom, "start")
+CAF_ADD_ATOM(capsa, capsa::actors, stop_atom, "stop")
+CAF_ADD_ATOM(capsa, capsa::actors, kill_atom, "kill")
+CAF_ADD_ATOM(capsa, capsa::actors, pause_atom, "pause")
+CAF_ADD_ATOM(capsa, capsa::actors, resume_atom, "resume")
+CAF_ADD_ATOM(capsa, capsa::actors, wait_atom, "wait")
+CAF_ADD_ATOM(capsa, capsa::actors, status_atom, "status")
+CAF_ADD_ATOM(capsa, capsa::actors, subscribe_atom, "subscribe")
+CAF_ADD_ATOM(capsa, capsa::actors, console_atom, "console")
+CAF_ADD_ATOM(capsa, capsa::actors, klog_atom, "klog")
+CAF_ADD_ATOM(capsa, capsa::actors, agent_atom, "agent")
+CAF_ADD_ATOM(capsa, capsa::actors, vcpus_atom, "vcpus")
+CAF_ADD_ATOM(capsa, capsa::actors, vsock_atom, "vsock")
+CAF_ADD_ATOM(capsa, capsa::actors, shares_atom, "shares")
+CAF_ADD_ATOM(capsa, capsa::actors, main_atom, "main")
+CAF_ADD_ATOM(capsa, capsa::actors, stats_atom, "stats")
+CAF_ADD_ATOM(capsa, capsa::actors, pin_atom, "pin")
+CAF_ADD_ATOM(capsa, capsa::actors, write_atom, "write")
+CAF_ADD_ATOM(capsa, capsa::actors, read_atom, "read")
+CAF_ADD_ATOM(capsa, capsa::actors, wait_for_atom, "waitfor")
+CAF_ADD_ATOM(capsa, capsa::actors, exec_atom, "exec")
+CAF_ADD_ATOM(capsa, capsa::actors, run_atom, "run")
+CAF_ADD_ATOM(capsa, capsa::actors, login_atom, "login")
+CAF_ADD_ATOM(capsa, capsa::actors, connect_atom, "connect")
+CAF_ADD_ATOM(capsa, capsa::actors, accept_atom, "accept")
+CAF_ADD_ATOM(capsa, capsa::actors, ready_atom, "ready")
+CAF_ADD_ATOM(capsa, capsa::actors, ping_atom, "ping")
+CAF_ADD_ATOM(capsa, capsa::actors, info_atom, "info")
+CAF_ADD_ATOM(capsa, capsa::actors, close_atom, "close")
+CAF_ADD_ATOM(capsa, capsa::actors, signal_atom, "signal")
+CAF_ADD_ATOM(capsa, capsa::actors, resize_atom, "resize")
+CAF_ADD_ATOM(capsa, capsa::actors, exists_atom, "exists")
+CAF_ADD_ATOM(capsa, capsa::actors, stat_atom, "stat")
+CAF_ADD_ATOM(capsa, capsa::actors, list_atom, "list")
+CAF_ADD_ATOM(capsa, capsa::actors, mkdir_atom, "mkdir")
+CAF_ADD_ATOM(capsa, capsa::actors, remove_atom, "remove")
+CAF_ADD_ATOM(capsa, capsa::actors, rename_atom, "rename")
+CAF_ADD_ATOM(capsa, capsa::actors, shutdown_atom, "shutdown")
+
+CAF_END_TYPE_ID_BLOCK(capsa)
+
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(capsa::VmStatus)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(capsa::VmEvent)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(capsa::VcpuStats)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(capsa::ConsoleMatch)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(capsa::ConsoleOutput)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(capsa::ExecSpec)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(capsa::ExecResult)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(capsa::ExitStatus)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(capsa::PtySize)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(capsa::GuestInfo)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(capsa::FileStat)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(std::vector<capsa::DirEntry>)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(std::optional<int>)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(std::optional<std::string>)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(capsa::OutputHandlers)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(std::function<void(std::string_view)>)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(capsa::actors::FdBox)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(capsa::actors::StartedProcess)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(capsa::actors::ShareStats)
+
+namespace capsa::actors {
+
+using Lines = std::vector<std::string>;
+using Sink = std::function<void(std::string_view)>;
+
+/// One vCPU of a running machine; ends with it.
+using VcpuActor = caf::typed_actor<caf::replies_to<stats_atom>::with<VcpuStats>,
+                                   caf::reacts_to<pin_atom, std::vector<unsigned>>,
+                                   caf::reacts_to<pause_atom>, caf::reacts_to<resume_atom>>;
+
+/// A VM's console; lives as long as the VM's actor, over several boots. Deadlines of 0 wait for
+/// ever.
+using ConsoleActor = caf::typed_actor<
+    caf::reacts_to<write_atom, std::string>,
+    /// everything through the first of these patterns
+    caf::replies_to<wait_for_atom, Lines, caf::timespan>::with<ConsoleMatch>,
+    /// what is there now
+    caf::replies_to<read_atom>::with<std::string>,
+    /// waits until something is there; empty at the end of the VM
+    caf::replies_to<read_atom, wait_atom>::with<std::string>,
+    caf::replies_to<exec_atom, std::string, caf::timespan>::with<ConsoleOutput>,
+    /// command, prompt
+    caf::replies_to<run_atom, std::string, std::string, caf::timespan>::with<std::string>,
+    caf::reacts_to<login_atom, std::string, std::optional<std::string>, caf::timespan>>;
+
+/// One configured vsock port of a running machine.
+using VsockPortActor = caf::typed_actor<caf::replies_to<connect_atom>::with<FdBox>,
+                                        caf::replies_to<accept_atom>::with<FdBox>>;
+
+/// One share of a running machine.
+using ShareActor = caf::typed_actor<caf::replies_to<stats_atom>::with<ShareStats>>;
+
+/// The session with the agent of a running guest. Requests wait until the agent has reported.
+using AgentActor = caf::typed_actor<
+    /// answered when the agent has said hello
+    caf::reacts_to<ready_atom>, caf::reacts_to<ping_atom>,
+    caf::replies_to<info_atom>::with<GuestInfo>,
+    /// runs to the end, collecting output
+    caf::replies_to<exec_atom, ExecSpec>::with<ExecResult>,
+    /// starts; output goes to the handlers on the callback thread
+    caf::replies_to<start_atom, ExecSpec, OutputHandlers>::with<StartedProcess>,
+    caf::replies_to<wait_atom, std::uint64_t>::with<ExitStatus>,
+    caf::reacts_to<write_atom, std::uint64_t, std::string>,
+    caf::reacts_to<close_atom, std::uint64_t>, caf::reacts_to<signal_atom, std::uint64_t, int>,
+    caf::reacts_to<resize_atom, std::uint64_t, PtySize>,
+    /// path, where the chunks go (on the callback thread); gives the size
+    caf::replies_to<read_atom, std::string, Sink>::with<std::uint64_t>,
+    /// path, content, mode
+    caf::reacts_to<write_atom, std::string, std::string, std::uint32_t>,
+    caf::replies_to<exists_atom, std::string>::with<bool>,
+    /// path, whether symbolic links are followed
+    caf::replies_to<stat_atom, std::string, bool>::with<FileStat>,
+    caf::replies_to<list_atom, std::string>::with<std::vector<DirEntry>>,
+    /// path, with parents, mode
+    caf::reacts_to<mkdir_atom, std::string, bool, std::uint32_t>,
+    /// path, recursive
+    caf::reacts_to<remove_atom, std::string, bool>,
+    caf::reacts_to<rename_atom, std::string, std::string>, caf::reacts_to<shutdown_atom>>;
+
+/// A virtual machine.
+using VmActor = caf::typed_actor<
+    caf::reacts_to<start_atom>,
+    /// asks the guest to power off, kills it after the grace; answered when nothing is left
+    caf::reacts_to<stop_atom, caf::timespan>, caf::reacts_to<kill_atom>, caf::reacts_to<pause_atom>,
+    caf::reacts_to<resume_atom>, caf::replies_to<status_atom>::with<VmStatus>,
+    caf::replies_to<wait_atom>::with<std::optional<int>>,
+    /// sends a VmEvent for everything that happens, until the subscriber ends
+    caf::reacts_to<subscribe_atom, caf::actor>, caf::replies_to<console_atom>::with<ConsoleActor>,
+    caf::replies_to<klog_atom>::with<std::string>, caf::replies_to<agent_atom>::with<AgentActor>,
+    caf::replies_to<main_atom>::with<StartedProcess>,
+    caf::replies_to<vcpus_atom>::with<std::vector<VcpuActor>>,
+    caf::replies_to<shares_atom>::with<std::vector<ShareActor>>,
+    caf::replies_to<vsock_atom, std::uint32_t>::with<VsockPortActor>>;
+
+/// Adds this library's message types and error category, and sets the scheduler it is made for. For
+/// a configuration that an own actor_system is then made of.
+void configure(caf::actor_system_config& config);
+
+/// A runtime on an actor system of one's own, which must outlive it and have been made from a
+/// configuration that went through configure().
+Runtime runtime_on(caf::actor_system& system, RuntimeOptions options = {});
+
+/// The actors behind handles.
+VmActor actor_of(const VmHandle& vm);
+ConsoleActor actor_of(const Console& console);
+AgentActor actor_of(const AgentClient& agent);
+VcpuActor actor_of(const Vcpu& vcpu);
+
+/// The public error in a caf::error of ours; Internal or RuntimeShutdown for one of CAF's own.
+capsa::error to_capsa_error(const caf::error& e);
+
+}  // namespace capsa::actors
+
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(std::vector<capsa::actors::VcpuActor>)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(std::vector<capsa::actors::ShareActor>)

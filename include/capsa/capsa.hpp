@@ -1,0 +1,16 @@
+#pragma once
+
+/// \file The whole library, without CAF: see actors.hpp for the actors behind the handles.
+
+#include <capsa/agent.hpp>
+#include <capsa/config.hpp>
+#include <capsa/console.hpp>
+#include <capsa/error.hpp>
+#include <capsa/future.hpp>
+#include <capsa/guest.hpp>
+#include <capsa/result.hpp>
+#include <capsa/runtime.hpp>
+#include <capsa/sandbox.hpp>
+#include <capsa/status.hpp>
+#include <capsa/vm.hpp>
+#include <capsa/vsock.hpp>

@@ -1,0 +1,109 @@
+#pragma once
+
+#include <capsa/detail/unique_fd.hpp>
+#include <capsa/future.hpp>
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace capsa {
+
+/// What wait_for and wait_for_any give.
+struct ConsoleMatch {
+  std::string text;        ///< everything from the reader's position through the match
+  std::size_t which = 0;   ///< index of the pattern that matched
+  std::uint64_t lost = 0;  ///< bytes that the bounded buffer dropped before `text`
+  friend bool operator==(const ConsoleMatch&, const ConsoleMatch&) = default;
+};
+
+/// What Console::exec gives.
+struct ConsoleOutput {
+  std::string output;
+  int status = 0;  ///< as the shell's $?
+  friend bool operator==(const ConsoleOutput&, const ConsoleOutput&) = default;
+};
+
+namespace detail {
+class ConsoleImpl;
+struct HandleAccess;
+}  // namespace detail
+
+/// Reads what the guest writes, from where the console stood when split() was called.
+class ConsoleReader {
+ public:
+  /// Waits until there is something and gives it; an empty string once the VM has ended.
+  future<std::string> read();
+  /// A file descriptor that yields the same bytes: readable, non-blocking, end of file when the VM
+  /// ends. Owned by this reader; made at the first call. Use either the fd or read(), not both.
+  result<int> fd();
+
+ private:
+  friend class Console;
+  explicit ConsoleReader(std::shared_ptr<detail::ConsoleImpl> impl) : impl_(std::move(impl)) {}
+  std::shared_ptr<detail::ConsoleImpl> impl_;
+  std::shared_ptr<UniqueFd> fd_;
+};
+
+/// Writes to the guest.
+class ConsoleWriter {
+ public:
+  /// Done once the bytes are handed to the guest's machine.
+  future<void> write(std::string bytes);
+  /// A file descriptor whose writes reach the guest. Owned by this writer; made at the first call.
+  result<int> fd();
+
+ private:
+  friend class Console;
+  explicit ConsoleWriter(std::shared_ptr<detail::ConsoleImpl> impl) : impl_(std::move(impl)) {}
+  std::shared_ptr<detail::ConsoleImpl> impl_;
+  std::shared_ptr<UniqueFd> fd_;
+};
+
+/// A VM's console: bytes, not lines. There is one reader position; every read moves it. Output is
+/// kept in a bounded buffer (1 MiB); what it drops is counted. If the VM ends while somebody waits,
+/// the wait ends with VmEnded and the console's last lines. Operations without a time-out of their
+/// own are bounded by the VM's. Copyable handle; thread-safe.
+class Console {
+ public:
+  /// Everything through the first occurrence of `pattern`; what follows is kept.
+  future<std::string> wait_for(std::string pattern);
+  future<std::string> wait_for_timeout(std::string pattern, std::chrono::milliseconds timeout);
+  /// Whichever pattern is complete first in the stream; of several that end at the same byte the
+  /// one that stands first in the list.
+  future<ConsoleMatch> wait_for_any(std::vector<std::string> patterns);
+  future<ConsoleMatch> wait_for_any(std::vector<std::string> patterns,
+                                    std::chrono::milliseconds timeout);
+  /// What is there now; empty where nothing is.
+  future<std::string> read_available();
+
+  future<void> write(std::string bytes);
+  future<void> write_str(std::string text) { return write(std::move(text)); }
+  future<void> write_line(std::string text) { return write(std::move(text) + "\n"); }
+
+  /// Runs a command in the POSIX shell that waits at the console and gives its output (without echo
+  /// and prompt, line ends as "\n") and its status.
+  future<ConsoleOutput> exec(std::string command, std::chrono::milliseconds timeout);
+  /// Sends a line and gives what came before the next `prompt`, without the echo of the line.
+  future<std::string> run_command(std::string command, std::string prompt);
+
+  future<void> send_interrupt() { return write("\x03"); }  ///< Ctrl-C
+  future<void> send_eof() { return write("\x04"); }        ///< Ctrl-D
+
+  /// Logs in at a login prompt, or finds an open shell. LoginFailed where the guest refuses.
+  future<void> login(std::string user, std::optional<std::string> password = std::nullopt);
+
+  /// A reader and a writer that can be used apart, each with futures or as a file descriptor.
+  /// Nothing is lost: the reader starts at this console's position.
+  std::pair<ConsoleReader, ConsoleWriter> split();
+
+  explicit Console(std::shared_ptr<detail::ConsoleImpl> impl) : impl_(std::move(impl)) {}
+
+ private:
+  friend struct detail::HandleAccess;
+  std::shared_ptr<detail::ConsoleImpl> impl_;
+};
+
+}  // namespace capsa

@@ -1,0 +1,199 @@
+#pragma once
+
+#include <capsa/agent.hpp>
+#include <capsa/config.hpp>
+#include <capsa/console.hpp>
+#include <capsa/status.hpp>
+#include <capsa/vsock.hpp>
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <vector>
+
+namespace capsa {
+
+namespace detail {
+class RuntimeImpl;
+class SubscriptionImpl;
+class VcpuImpl;
+struct HandleAccess;
+}  // namespace detail
+
+/// Host CPU time that one vCPU has used.
+struct VcpuStats {
+  std::chrono::nanoseconds user{0};
+  std::chrono::nanoseconds system{0};
+  friend bool operator==(const VcpuStats&, const VcpuStats&) = default;
+};
+
+/// One virtual CPU of a running VM. Copyable handle; thread-safe; NotRunning once the VM has ended.
+class Vcpu {
+ public:
+  unsigned index() const noexcept { return index_; }
+  future<VcpuStats> stats() const;
+  /// Lets it run on these host CPUs only (sched_setaffinity(2)).
+  future<void> pin(std::vector<unsigned> host_cpus) const;
+  /// On the QEMU backend the vCPUs of a VM pause together: the machine stands still while any of
+  /// them is paused.
+  future<void> pause() const;
+  future<void> resume() const;
+
+  Vcpu(std::shared_ptr<detail::VcpuImpl> impl, unsigned index)
+      : impl_(std::move(impl)), index_(index) {}
+
+ private:
+  friend struct detail::HandleAccess;
+  std::shared_ptr<detail::VcpuImpl> impl_;
+  unsigned index_;
+};
+
+/// Keeps a subscription alive; dropping it ends it. A call that runs already is not waited for.
+class Subscription {
+ public:
+  Subscription() = default;
+  explicit Subscription(std::shared_ptr<detail::SubscriptionImpl> impl) : impl_(std::move(impl)) {}
+
+ private:
+  std::shared_ptr<detail::SubscriptionImpl> impl_;
+};
+
+/// A virtual machine. Copyable handle; thread-safe. Dropping the last handle (and whatever was made
+/// from it: consoles, sockets, agents, processes) kills the VM and removes all it had on the host.
+class VmHandle {
+ public:
+  /// Boots it. AlreadyRunning unless it is Created, Stopped or Failed. Done once the machine runs;
+  /// the guest is then still booting.
+  future<void> start() const;
+  /// Asks the guest to power off (through the agent, else the power button) and kills it after 30
+  /// s.
+  future<void> stop() const;
+  future<void> stop_with_timeout(std::chrono::milliseconds grace) const;
+  /// Ends it now. Done once nothing of it is left.
+  future<void> kill() const;
+  /// The exit code (see VmStatus::Stopped), for any number of callers at any time. VmEnded with the
+  /// last lines where the VM failed.
+  future<std::optional<int>> wait() const;
+  future<std::optional<int>> wait_timeout(std::chrono::milliseconds timeout) const;
+
+  /// Stops and continues all vCPUs; the status stays Running.
+  future<void> pause() const;
+  future<void> resume() const;
+
+  VmStatus status() const;
+  /// Calls `on_event` on the callback thread for everything that happens from now on.
+  Subscription subscribe(std::function<void(const VmEvent&)> on_event) const;
+
+  /// ConsoleDisabled unless the VM was built with console_enabled().
+  future<Console> console() const;
+  /// What the kernel wrote to the serial port since the last start (bounded, newest kept).
+  future<std::string> kernel_log() const;
+  std::optional<VsockSocket> vsock_socket(std::uint32_t port) const;
+  std::vector<VsockSocket> vsock_sockets() const;
+  /// Waits until the agent in the guest has reported (30 s at most). AgentUnavailable for a VM that
+  /// was built without agent_enabled().
+  future<AgentClient> agent() const;
+  /// The command of a sandbox, once it runs. InvalidConfig for a VM that has none.
+  future<Process> main_process() const;
+  /// NotRunning unless the VM runs.
+  future<std::vector<Vcpu>> vcpus() const;
+
+  const std::string& name() const;
+  ResourceConfig resources() const;
+  GuestOs guest_os() const { return GuestOs::Linux; }
+
+  explicit VmHandle(std::shared_ptr<detail::VmImpl> impl) : impl_(std::move(impl)) {}
+
+ private:
+  friend struct detail::HandleAccess;
+  std::shared_ptr<detail::VmImpl> impl_;
+};
+
+/// The builder methods that every kind of VM has. Used as one chain of rvalues.
+template <class Derived>
+class BuilderMethods {
+ public:
+  /// Shown in logs; unique names are not required.
+  Derived&& name(std::string value) && { return set(config_.name, std::move(value)); }
+  /// 1 to 255.
+  Derived&& cpus(unsigned count) && { return set(config_.resources.cpus, count); }
+  /// MiB; at least 32.
+  Derived&& memory_mb(std::uint64_t mib) && { return set(config_.resources.memory_mb, mib); }
+  /// Bounds every operation of the handle that has no time-out of its own.
+  Derived&& timeout(std::chrono::milliseconds limit) && {
+    return set(config_.timeout, std::optional(limit));
+  }
+  Derived&& console_enabled() && { return set(config_.console, true); }
+  Derived&& share(std::filesystem::path host_path, std::string target,
+                  MountMode mode = MountMode::ReadOnly) && {
+    config_.shares.push_back({std::move(host_path), std::move(target), mode});
+    return self();
+  }
+  Derived&& share(ShareConfig share) && {
+    config_.shares.push_back(std::move(share));
+    return self();
+  }
+  Derived&& vsock_listen(std::uint32_t port) && {
+    return std::move(*this).vsock(VsockPortConfig::listen_auto(port));
+  }
+  Derived&& vsock_listen_at(std::uint32_t port, std::filesystem::path path) && {
+    return std::move(*this).vsock(VsockPortConfig::listen(port, std::move(path)));
+  }
+  Derived&& vsock_connect(std::uint32_t port) && {
+    return std::move(*this).vsock(VsockPortConfig::connect_auto(port));
+  }
+  Derived&& vsock_connect_at(std::uint32_t port, std::filesystem::path path) && {
+    return std::move(*this).vsock(VsockPortConfig::connect(port, std::move(path)));
+  }
+  Derived&& vsock(VsockPortConfig port) && {
+    config_.vsock_ports.push_back(std::move(port));
+    return self();
+  }
+  Derived&& cmdline_arg(std::string key, std::string value) && {
+    config_.command_line.set(std::move(key), std::move(value));
+    return self();
+  }
+  Derived&& cmdline_flag(std::string flag) && {
+    config_.command_line.add_flag(std::move(flag));
+    return self();
+  }
+  Derived&& cmdline_override(std::string line) && {
+    config_.command_line.override_with(std::move(line));
+    return self();
+  }
+  Derived&& backend(Backend which) && { return set(config_.backend, which); }
+  Derived&& accelerator(Accelerator which) && { return set(config_.accelerator, which); }
+
+ protected:
+  explicit BuilderMethods(std::shared_ptr<detail::RuntimeImpl> runtime)
+      : runtime_(std::move(runtime)) {}
+
+  template <class T, class U>
+  Derived&& set(T& field, U&& value) {
+    field = std::forward<U>(value);
+    return self();
+  }
+  Derived&& self() { return static_cast<Derived&&>(*this); }
+
+  std::shared_ptr<detail::RuntimeImpl> runtime_;
+  VmConfig config_;
+};
+
+/// Collects what a VM shall be. build() checks all of it before anything is made: a bad value is
+/// InvalidConfig naming the field, what was given, and what is allowed.
+class VmBuilder : public BuilderMethods<VmBuilder> {
+ public:
+  VmBuilder(std::shared_ptr<detail::RuntimeImpl> runtime, LinuxDirectBootConfig boot)
+      : BuilderMethods(std::move(runtime)), boot_(std::move(boot)) {}
+
+  /// For a guest whose init is capsa's agent, or starts it: VmHandle::agent() works then.
+  VmBuilder&& agent_enabled() && { return set(config_.agent, true); }
+
+  /// The VM, Created and not started.
+  future<VmHandle> build() &&;
+
+ private:
+  LinuxDirectBootConfig boot_;
+};
+
+}  // namespace capsa

@@ -1,0 +1,82 @@
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <backends/virtio/device.hpp>
+#include <tests/support/fake_driver.hpp>
+#include <utility>
+
+namespace capsa::test {
+
+/// A device that gives every chain back with its readable bytes copied to its writable ones. It
+/// has three queues and needs two; its configuration space is 16 bytes that count up from 0x40.
+class EchoDevice final : public virtio::Device {
+ public:
+  static constexpr std::uint64_t kFeatures =
+      virtio::kFeatureVersion1 | virtio::kFeatureEventIdx | virtio::kFeatureIndirectDescriptors | 1;
+
+  static constexpr std::size_t kMaxEcho = 64 * 1024;
+
+  virtio::DeviceIdentity identity() const override {
+    return {.type = type,
+            .name = "echo",
+            .features = kFeatures,
+            .queue_sizes = {16, 16, 16},
+            .required_queues = 2};
+  }
+  void read_config(std::size_t offset, std::span<std::byte> out) const override {
+    for (std::size_t i = 0; i < out.size(); ++i) {
+      out[i] = offset + i < 16 ? std::byte(config[offset + i]) : std::byte{0};
+    }
+  }
+  void write_config(std::size_t offset, std::span<const std::byte> in) override {
+    for (std::size_t i = 0; i < in.size() && offset + i < 16; ++i) {
+      config[offset + i] = static_cast<unsigned char>(in[i]);
+    }
+  }
+  void activate(virtio::Activation with) override {
+    ++activations;
+    active = std::move(with);
+  }
+  void process(virtio::QueueIndex index) override {
+    if (!active || index >= active->queues.size()) return;
+    ++processed[index];
+    auto& queue = active->queues[index];
+    do {
+      while (auto chain = queue.pop()) {
+        // Capped: a guest can make a chain of 4 GiB out of one page.
+        Bytes bytes(std::min({chain->readable_bytes(), chain->writable_bytes(), kMaxEcho}));
+        chain->copy_out(0, bytes);
+        chain->copy_in(0, bytes);
+        queue.push(chain->head, static_cast<std::uint32_t>(bytes.size()));
+      }
+    } while (queue.enable_notifications());
+    if (queue.should_signal()) active->interrupt->signal(index);
+  }
+  void reset(std::function<void()> done) override {
+    ++resets;
+    if (slow) {
+      pending_reset = std::move(done);
+      return;
+    }
+    active.reset();
+    done();
+  }
+  /// Ends a reset that `slow` held back.
+  void finish_reset() {
+    active.reset();
+    std::exchange(pending_reset, nullptr)();
+  }
+
+  std::uint32_t type = 42;
+  bool slow = false;  ///< resets wait for finish_reset()
+  std::optional<virtio::Activation> active;
+  std::function<void()> pending_reset;
+  std::map<virtio::QueueIndex, int> processed;
+  int activations = 0;
+  int resets = 0;
+  std::array<unsigned char, 16> config{0x40, 0x41, 0x42, 0x43, 0x44, 0x45, 0x46, 0x47,
+                                       0x48, 0x49, 0x4a, 0x4b, 0x4c, 0x4d, 0x4e, 0x4f};
+};
+
+}  // namespace capsa::test

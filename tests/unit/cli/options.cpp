@@ -1,0 +1,77 @@
+#include <stdlib.h>
+
+#include <boost/test/unit_test.hpp>
+#include <tools/cli/options.hpp>
+
+using namespace capsa;
+using namespace capsa::cli;
+
+BOOST_AUTO_TEST_SUITE(options)
+
+BOOST_AUTO_TEST_CASE(a_share_is_host_target_and_mode) {
+  BOOST_TEST(parse_share("/src:/work").value() == (ShareConfig{"/src", "/work"}));
+  BOOST_TEST(parse_share("/src:/work:ro").value() == (ShareConfig{"/src", "/work"}));
+  BOOST_TEST(parse_share("./s:tag:rw").value() ==
+             (ShareConfig{"./s", "tag", MountMode::ReadWrite}));
+}
+
+BOOST_AUTO_TEST_CASE(a_host_path_may_hold_colons) {
+  BOOST_TEST(parse_share("/a:b:c:/work:rw").value() ==
+             (ShareConfig{"/a:b:c", "/work", MountMode::ReadWrite}));
+}
+
+BOOST_AUTO_TEST_CASE(a_share_without_a_half_is_refused) {
+  for (const char* bad : {"", "/src", ":", "/src:", ":/work", "/src:ro", ":rw", "/src::ro"})
+    BOOST_TEST(!parse_share(bad).ok(), bad);
+}
+
+BOOST_AUTO_TEST_CASE(a_variable_is_given_or_passed_on) {
+  BOOST_TEST((parse_env("A=b=c").value() == std::pair<std::string, std::string>("A", "b=c")));
+  BOOST_TEST((parse_env("A=").value() == std::pair<std::string, std::string>("A", "")));
+  ::setenv("CAPSA_TEST_VARIABLE", "here", 1);
+  BOOST_TEST(parse_env("CAPSA_TEST_VARIABLE").value().second == "here");
+  ::unsetenv("CAPSA_TEST_VARIABLE");
+  BOOST_TEST(!parse_env("CAPSA_TEST_VARIABLE").ok());
+  BOOST_TEST(!parse_env("=x").ok());
+  BOOST_TEST(!parse_env("").ok());
+}
+
+BOOST_AUTO_TEST_CASE(a_vsock_port_has_a_path_or_none) {
+  BOOST_TEST(parse_vsock("1024", false).value() == VsockPortConfig::listen_auto(1024));
+  BOOST_TEST(parse_vsock("1024:/tmp/a:b", true).value() ==
+             VsockPortConfig::connect(1024, "/tmp/a:b"));
+  for (const char* bad : {"", "x", "-1", "1024:", "4294967296", "1 ", ":/tmp/s"})
+    BOOST_TEST(!parse_vsock(bad, false).ok(), bad);
+}
+
+BOOST_AUTO_TEST_CASE(memory_is_mib_or_has_a_suffix) {
+  BOOST_TEST(parse_memory("512").value() == 512U);
+  BOOST_TEST(parse_memory("512M").value() == 512U);
+  BOOST_TEST(parse_memory("2G").value() == 2048U);
+  for (const char* bad : {"", "G", "-1", "1.5G", "2T", "18446744073709551615G", "1GG"})
+    BOOST_TEST(!parse_memory(bad).ok(), bad);
+}
+
+BOOST_AUTO_TEST_CASE(seconds_may_have_a_fraction) {
+  BOOST_TEST(parse_seconds("10").value().count() == 10000);
+  BOOST_TEST(parse_seconds("0.25").value().count() == 250);
+  for (const char* bad : {"", "0", "-1", "nan", "inf", "1s", "0.0001", "1e300"})
+    BOOST_TEST(!parse_seconds(bad).ok(), bad);
+}
+
+BOOST_AUTO_TEST_CASE(words_are_divided_by_blanks_outside_of_quotes) {
+  const std::vector<std::string> expected = {"a=1", "b=x y", "c", ""};
+  BOOST_TEST(split_words("  a=1 b=\"x y\"\tc \"\"").value() == expected,
+             boost::test_tools::per_element());
+  BOOST_TEST(split_words("").value().empty());
+  BOOST_TEST(!split_words("a \"b").ok());
+}
+
+BOOST_AUTO_TEST_CASE(an_unknown_backend_is_refused_with_the_known_ones) {
+  BOOST_TEST((parse_backend("qemu").value() == Backend::Qemu));
+  BOOST_TEST((parse_accelerator("tcg").value() == Accelerator::Tcg));
+  BOOST_TEST(parse_backend("xen").error().hint() == "there are: auto, qemu");
+  BOOST_TEST(parse_accelerator("hax").error().hint() == "there are: auto, kvm, tcg");
+}
+
+BOOST_AUTO_TEST_SUITE_END()

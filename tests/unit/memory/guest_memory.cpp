@@ -1,0 +1,180 @@
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <array>
+#include <backends/memory/guest_memory.hpp>
+#include <boost/test/unit_test.hpp>
+#include <capsa/detail/unique_fd.hpp>
+#include <limits>
+
+using capsa::ErrorCode;
+using capsa::UniqueFd;
+using capsa::memory::GuestMemory;
+using capsa::memory::RegionSpec;
+
+namespace {
+
+constexpr std::uint64_t kPage = 4096;
+constexpr std::uint64_t kMax = std::numeric_limits<std::uint64_t>::max();
+
+UniqueFd memfd(std::uint64_t size) {
+  UniqueFd fd(::memfd_create("test", MFD_CLOEXEC));
+  BOOST_REQUIRE_EQUAL(::ftruncate(fd.get(), static_cast<off_t>(size)), 0);
+  return fd;
+}
+
+auto map(std::vector<RegionSpec> regions) {
+  return GuestMemory::map(regions);
+}
+
+void refused(const RegionSpec& region) {
+  const auto mapped = map({region});
+  BOOST_REQUIRE(!mapped);
+  BOOST_TEST((mapped.error().code() == ErrorCode::InvalidConfig), mapped.error().what());
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(guest_memory)
+
+BOOST_AUTO_TEST_CASE(what_is_written_reaches_the_file_and_back) {
+  const auto fd = memfd(2 * kPage);
+  const auto memory = map({{0x1000, 2 * kPage, 0, 0, fd.get()}}).value();
+  BOOST_TEST(memory->size() == 2 * kPage);
+  BOOST_TEST(memory->store<std::uint32_t>(0x1ffe, 0xdeadbeef));
+  std::uint32_t seen = 0;
+  BOOST_TEST(::pread(fd.get(), &seen, 4, 0xffe) == 4);
+  BOOST_TEST(seen == 0xdeadbeef);
+  const std::uint32_t back = 0x12345678;
+  BOOST_TEST(::pwrite(fd.get(), &back, 4, 0) == 4);
+  BOOST_TEST(memory->load<std::uint32_t>(0x1000).value() == back);
+}
+
+BOOST_AUTO_TEST_CASE(a_range_that_leaves_its_region_is_refused_and_nothing_is_copied) {
+  const auto fd = memfd(kPage);
+  const auto memory = map({{0x1000, kPage, 0, 0, fd.get()}}).value();
+  BOOST_TEST(memory->slice(0x1000, kPage).has_value());
+  BOOST_TEST(!memory->slice(0x1000, kPage + 1).has_value());
+  BOOST_TEST(!memory->slice(0xfff, 2).has_value());
+  BOOST_TEST(!memory->slice(0x1fff, 2).has_value());
+  BOOST_TEST(!memory->slice(0x2000, 1).has_value());
+  BOOST_TEST(!memory->slice(0, 1).has_value());
+  BOOST_TEST(!memory->slice(0x1800, kMax).has_value());
+  BOOST_TEST(!memory->slice(kMax, kMax).has_value());
+  BOOST_TEST(!memory->store<std::uint16_t>(0x1fff, 0xffff));
+  BOOST_TEST(memory->load<std::uint8_t>(0x1fff).value() == 0);
+}
+
+BOOST_AUTO_TEST_CASE(an_empty_range_is_fine_wherever_it_lies) {
+  const auto fd = memfd(kPage);
+  const auto memory = map({{0x1000, kPage, 0, 0, fd.get()}}).value();
+  BOOST_TEST(memory->slice(0, 0).value().empty());
+  BOOST_TEST(memory->slice(kMax, 0).value().empty());
+  BOOST_TEST(memory->read(5, {}));
+  BOOST_TEST(memory->write(5, {}));
+}
+
+BOOST_AUTO_TEST_CASE(regions_are_found_whatever_their_order) {
+  const auto fd = memfd(4 * kPage);
+  const auto memory = map({{0x9000, kPage, 0, 2 * kPage, fd.get()},
+                           {0x1000, kPage, 0, 0, fd.get()},
+                           {0x2000, kPage, 0, kPage, fd.get()}})
+                          .value();
+  BOOST_TEST(memory->store<std::uint8_t>(0x1000, 1));
+  BOOST_TEST(memory->store<std::uint8_t>(0x2000, 2));
+  BOOST_TEST(memory->store<std::uint8_t>(0x9000, 3));
+  std::array<std::uint8_t, 3> seen{};
+  for (std::size_t i = 0; i < 3; ++i) {
+    BOOST_TEST(::pread(fd.get(), &seen[i], 1, static_cast<off_t>(i * kPage)) == 1);
+  }
+  BOOST_TEST(seen[0] == 1);
+  BOOST_TEST(seen[1] == 2);
+  BOOST_TEST(seen[2] == 3);
+  BOOST_TEST(!memory->slice(0x3000, 1).has_value());
+}
+
+BOOST_AUTO_TEST_CASE(a_range_over_two_adjacent_regions_has_a_beginning_only) {
+  const auto fd = memfd(2 * kPage);
+  const auto memory =
+      map({{0x1000, kPage, 0, kPage, fd.get()}, {0x2000, kPage, 0, 0, fd.get()}}).value();
+  BOOST_TEST(!memory->slice(0x1ff0, 0x20).has_value());
+  BOOST_TEST(memory->slice_beginning(0x1ff0, 0x20).value().size() == 0x10U);
+  BOOST_TEST(memory->slice_beginning(0x2000, 0x10).value().size() == 0x10U);
+  BOOST_TEST(!memory->slice_beginning(0x3000, 0x10).has_value());
+}
+
+BOOST_AUTO_TEST_CASE(an_offset_inside_a_page_is_honoured) {
+  const auto fd = memfd(2 * kPage);
+  const std::uint8_t mark = 0x5a;
+  BOOST_TEST(::pwrite(fd.get(), &mark, 1, kPage + 0x123) == 1);
+  const auto memory = map({{0x5000, 0x100, 0, kPage + 0x123, fd.get()}}).value();
+  BOOST_TEST(memory->load<std::uint8_t>(0x5000).value() == mark);
+  BOOST_TEST(!memory->slice(0x5100, 1).has_value());
+}
+
+BOOST_AUTO_TEST_CASE(a_file_shorter_than_the_region_is_refused) {
+  const auto fd = memfd(kPage);
+  refused({0, kPage + 1, 0, 0, fd.get()});
+  refused({0, kPage, 0, 1, fd.get()});
+  refused({0, kPage, 0, kMax, fd.get()});
+  refused({0, kPage, 0, kMax - kPage + 1, fd.get()});
+}
+
+BOOST_AUTO_TEST_CASE(empty_and_wrapping_regions_are_refused) {
+  const auto fd = memfd(kPage);
+  refused({0, 0, 0, 0, fd.get()});
+  refused({kMax - 0xff, 0x101, 0, 0, fd.get()});
+  refused({0, 0x101, kMax - 0xff, 0, fd.get()});
+  BOOST_TEST(map({{kMax - 0xff, 0x100, 0, 0, fd.get()}}).ok());
+}
+
+BOOST_AUTO_TEST_CASE(overlapping_regions_are_refused) {
+  const auto fd = memfd(4 * kPage);
+  BOOST_TEST(!map({{0, kPage, 0, 0, fd.get()}, {kPage - 1, kPage, 0, kPage, fd.get()}}).ok());
+  BOOST_TEST(!map({{kPage, 1, 0, 0, fd.get()}, {0, 2 * kPage, 0, kPage, fd.get()}}).ok());
+  BOOST_TEST(!map({{0, kPage, 0, 0, fd.get()}, {0, kPage, 0, 0, fd.get()}}).ok());
+}
+
+BOOST_AUTO_TEST_CASE(more_regions_than_the_cap_are_refused) {
+  const auto fd = memfd(kPage);
+  std::vector<RegionSpec> regions;
+  for (std::size_t i = 0; i < GuestMemory::kMaxRegions; ++i) {
+    regions.push_back({i * kPage, kPage, 0, 0, fd.get()});
+  }
+  BOOST_TEST(map(regions).ok());
+  regions.push_back({regions.size() * kPage, kPage, 0, 0, fd.get()});
+  BOOST_TEST(!map(regions).ok());
+}
+
+BOOST_AUTO_TEST_CASE(a_descriptor_that_is_no_file_is_refused) {
+  BOOST_TEST(!map({{0, kPage, 0, 0, -1}}).ok());
+  int ends[2];
+  BOOST_REQUIRE_EQUAL(::pipe(ends), 0);
+  const UniqueFd read_end(ends[0]), write_end(ends[1]);
+  BOOST_TEST(!map({{0, kPage, 0, 0, ends[0]}}).ok());
+}
+
+BOOST_AUTO_TEST_CASE(a_user_address_becomes_a_guest_address) {
+  const auto fd = memfd(3 * kPage);
+  const auto memory = map({{0x1000, kPage, 0x7f0000002000, 0, fd.get()},
+                           {0x8000, kPage, 0x7f0000001000, kPage, fd.get()},
+                           {0xf000, kPage, 0, 2 * kPage, fd.get()}})
+                          .value();
+  BOOST_TEST(memory->from_user_address(0x7f0000002010, 8).value() == 0x1010U);
+  BOOST_TEST(memory->from_user_address(0x7f0000001000, kPage).value() == 0x8000U);
+  BOOST_TEST(!memory->from_user_address(0x7f0000001000, kPage + 1).has_value());
+  BOOST_TEST(!memory->from_user_address(0x7f0000003000, 0).has_value());
+  BOOST_TEST(!memory->from_user_address(kMax, 2).has_value());
+  // A region without a user address is at none, not at 0.
+  BOOST_TEST(!memory->from_user_address(0x10, 1).has_value());
+}
+
+BOOST_AUTO_TEST_CASE(memory_lives_on_when_its_file_descriptor_is_closed) {
+  auto fd = memfd(kPage);
+  const auto memory = map({{0, kPage, 0, 0, fd.get()}}).value();
+  fd.reset();
+  BOOST_TEST(memory->store<std::uint8_t>(0xfff, 7));
+  BOOST_TEST(memory->load<std::uint8_t>(0xfff).value() == 7);
+}
+
+BOOST_AUTO_TEST_SUITE_END()

@@ -1,0 +1,108 @@
+#include <actors/guest/cache.hpp>
+#include <actors/values/validate.hpp>
+#include <algorithm>
+#include <backends/qemu/probe.hpp>
+#include <backends/runtime_dir/libexec.hpp>
+#include <capsa/guest.hpp>
+#include <fstream>
+#include <tools/cli/findings.hpp>
+
+namespace capsa::cli {
+namespace {
+
+Finding found(std::string name, bool required, std::string detail) {
+  return {std::move(name), true, required, std::move(detail), {}};
+}
+
+Finding missing(std::string name, bool required, const error& why) {
+  return {std::move(name), false, required, why.message(), why.hint()};
+}
+
+Finding find_hypervisor() {
+  const auto qemu = qemu::find_qemu();
+  if (!qemu) return missing("qemu", true, qemu.error());
+  return found("qemu", true, qemu->path.string() + ", version " + to_string(qemu->version));
+}
+
+Finding find_kvm() {
+  const auto kvm = qemu::probe_kvm();
+  return kvm ? found("kvm", false, "/dev/kvm works") : missing("kvm", false, kvm.error());
+}
+
+Finding find_program(std::string name) {
+  const auto path = libexec_program(name);
+  if (!path.empty()) return found(std::move(name), true, path.string());
+  const error why(ErrorCode::NotFound, "it is not where it is installed or built",
+                  "install capsa again, or set CAPSA_LIBEXEC to the directory that holds it");
+  return missing(std::move(name), true, why);
+}
+
+Finding find_prepared_guest() {
+  const auto guest = find_guest();
+  if (!guest) return missing("guest", true, guest.error());
+  const auto root = guest_cache();
+  const auto count = root ? guest::list_guests(*root).size() : 0;
+  return found("guest", true,
+               std::string(guest->tuned ? "tuned" : "stock") + " kernel " + guest->kernel_version +
+                   " in " + guest->kernel.parent_path().string() + "; " + std::to_string(count) +
+                   " prepared");
+}
+
+Finding find_runtime_dir() {
+  const auto directory = RuntimeDir::create();
+  if (!directory) return missing("runtime directory", true, directory.error());
+  return found("runtime directory", true, runtime_base().string());
+}
+
+std::uint64_t available_memory_mb() {
+  std::ifstream file("/proc/meminfo");
+  std::string key;
+  for (std::uint64_t kib = 0; file >> key >> kib; file.ignore(80, '\n'))
+    if (key == "MemAvailable:") return kib / 1024;
+  return 0;
+}
+
+Finding find_memory() {
+  const auto total = host_context().host_memory_mb;
+  const auto available = available_memory_mb();
+  const auto detail =
+      std::to_string(available) + " MiB of " + std::to_string(total) + " MiB are available";
+  // What a VM has unless it is given another size.
+  const auto usual = ResourceConfig{}.memory_mb;
+  if (available >= usual) return found("memory", false, detail);
+  return {"memory", false, false, detail,
+          "end other programs, or give VMs less than the usual " + std::to_string(usual) + " MiB"};
+}
+
+}  // namespace
+
+bool Diagnosis::ready() const {
+  return std::all_of(findings.begin(), findings.end(),
+                     [](const Finding& f) { return f.ok || !f.required; });
+}
+
+Diagnosis diagnose() {
+  Diagnosis out;
+  if (auto leftovers = clean_leftovers()) out.leftovers = *std::move(leftovers);
+  out.findings = {find_hypervisor(),
+                  find_kvm(),
+                  find_program("capsa-launcher"),
+                  find_program("capsa-agent"),
+                  find_prepared_guest(),
+                  find_runtime_dir(),
+                  find_memory()};
+  return out;
+}
+
+std::vector<BackendInfo> list_backends() {
+  const auto qemu = qemu::find_qemu();
+  const std::string path =
+      qemu ? qemu->path.string() + ", version " + to_string(qemu->version) : qemu.error().what();
+  BackendInfo kvm{"qemu", "kvm", qemu && qemu->kvm, path,
+                  "hardware virtualization around a sandboxed process"};
+  if (qemu && !qemu->kvm) kvm.detail = qemu->kvm_reason;
+  const BackendInfo tcg{"qemu", "tcg", qemu.ok(), path, "none (emulation is no security boundary)"};
+  return {kvm, tcg};
+}
+
+}  // namespace capsa::cli

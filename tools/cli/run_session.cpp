@@ -1,0 +1,183 @@
+#include <signal.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <tools/cli/report.hpp>
+#include <tools/cli/run_session.hpp>
+
+namespace capsa::cli {
+namespace {
+
+using std::chrono::seconds;
+
+/// What a command gets to clean up in, once it was told to end.
+constexpr seconds kPatience(2);
+/// What the guest gets to power off in, once its command has ended.
+constexpr seconds kPowerOff(5);
+
+RuntimeOptions runtime_options(const RunOptions& options) {
+  RuntimeOptions out;
+  out.log_level = options.log_level;
+  return out;
+}
+
+}  // namespace
+
+// The loop comes before the runtime: threads of the runtime inherit the blocked signals.
+RunSession::RunSession(RunOptions options)
+    : options_(std::move(options)),
+      loop_({SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGWINCH, SIGCONT}, [this](int s) { on_signal(s); }),
+      post_(loop_.poster()),
+      stdout_(STDOUT_FILENO, cancel_,
+              [this](int why) { post_([=, this] { on_output_failure(STDOUT_FILENO, why); }); }),
+      stderr_(STDERR_FILENO, cancel_,
+              [this](int why) { post_([=, this] { on_output_failure(STDERR_FILENO, why); }); }),
+      runtime_(runtime_options(options_)) {}
+
+int RunSession::run() {
+  if (options_.timeout) loop_.after(*options_.timeout, [this] { on_timeout(); });
+  build();
+  const int status = loop_.run();
+  // From here on a signal ends this program at once; whatever it leaves, its helpers clean up.
+  terminal_.reset();
+  loop_.let_signals_through();
+  // First what may hold up the thread that the runtime joins, then what may hold up our own.
+  cancel_.cancel();
+  runtime_.shutdown();
+  input_.reset();
+  return status;
+}
+
+void RunSession::build() {
+  auto sandbox = runtime_.sandbox();
+  std::move(sandbox)
+      .cpus(options_.vm.resources.cpus)
+      .memory_mb(options_.vm.resources.memory_mb)
+      .backend(options_.vm.backend)
+      .accelerator(options_.vm.accelerator);
+  for (auto& share : options_.vm.shares)
+    std::move(sandbox).share(share);
+  const std::vector<std::string> arguments(options_.command.begin() + 1, options_.command.end());
+  auto command = std::move(sandbox).run(options_.command.front(), arguments);
+  if (options_.pty) {
+    if (const char* term = std::getenv("TERM")) std::move(command).env("TERM", term);
+    std::move(command).pty(terminal_size().value_or(PtySize{}));
+  }
+  for (auto& [key, value] : options_.env)
+    std::move(command).env(key, value);
+  if (!options_.working_dir.empty()) std::move(command).working_dir(options_.working_dir);
+  if (!options_.user.empty()) std::move(command).user(options_.user);
+  std::move(command).on_output({[this](std::string_view bytes) { stdout_.write(bytes); },
+                                [this](std::string_view bytes) { stderr_.write(bytes); }});
+  static_cast<void>(std::move(command).build().then(
+      [this](result<VmHandle> vm) { post_([this, vm = std::move(vm)] { on_built(vm); }); }));
+}
+
+void RunSession::on_built(result<VmHandle> vm) {
+  if (!vm) return fail(vm.error(), status_of_failed_start(vm.error()));
+  vm_ = *vm;
+  static_cast<void>(vm_->main_process().then([this](result<Process> process) {
+    post_([this, process = std::move(process)] { on_started(process); });
+  }));
+  static_cast<void>(vm_->wait().then([this](result<std::optional<int>> code) {
+    post_([this, code = std::move(code)] { on_vm_end(code); });
+  }));
+}
+
+void RunSession::on_started(result<Process> process) {
+  if (!process) return fail(process.error(), status_of_failed_start(process.error()));
+  process_ = *process;
+  // Continuations come after the output that was there before: both use one thread.
+  static_cast<void>(process_->wait().then([this](result<ExitStatus> status) {
+    post_([this, status = std::move(status)] { on_exit(status); });
+  }));
+  if (options_.pty) {
+    if (auto raw = RawTerminal::enter()) terminal_.emplace(*std::move(raw));
+    on_resize();  // it may have changed while the guest booted
+  }
+  pump_input();
+  if (broken_pipe_) end_by_signal(SIGPIPE, 128 + SIGPIPE);
+  if (timed_out_) end_by_signal(SIGTERM, kTimedOut);
+}
+
+void RunSession::pump_input() {
+  input_.emplace(
+      STDIN_FILENO, cancel_,
+      [process = *process_](std::string bytes) {
+        return process.write_stdin(std::move(bytes)).result().ok();
+      },
+      // A command that has ended needs no end of its input.
+      [process = *process_] { static_cast<void>(process.close_stdin().result()); });
+}
+
+void RunSession::on_exit(const result<ExitStatus>& status) {
+  if (!status) return fail(status.error(), kOwnFailure);
+  status_ = timed_out_ || status->timed_out ? kTimedOut : status->shell_status();
+  terminal_.reset();
+  loop_.after(kPowerOff, [this] { quit(*status_); });
+}
+
+void RunSession::on_vm_end(result<std::optional<int>> code) {
+  if (status_) return quit(*status_);
+  // The command's own status is on its way if it has one.
+  loop_.after(seconds(1), [this, code = std::move(code)] {
+    if (status_) return quit(*status_);
+    if (!code) return fail(code.error(), kOwnFailure);
+    quit(code->value_or(128 + SIGKILL));
+  });
+}
+
+void RunSession::on_signal(int signal_number) {
+  if (signal_number == SIGWINCH) return on_resize();
+  if (signal_number == SIGCONT) {
+    if (terminal_) terminal_->reenter();
+    return on_resize();
+  }
+  ++signals_;
+  if (status_) return quit(*status_);
+  if (!process_ || signals_ > 1) return quit(128 + signal_number);
+  static_cast<void>(process_->signal(signal_number));
+}
+
+void RunSession::on_resize() {
+  if (!options_.pty || !process_) return;
+  if (const auto size = terminal_size()) static_cast<void>(process_->resize(*size));
+}
+
+void RunSession::on_output_failure(int fd, int why) {
+  if (why != EPIPE) {
+    return fail(error_from_errno(why, fd == STDOUT_FILENO ? "write to standard output"
+                                                          : "write to standard error"),
+                kOwnFailure);
+  }
+  // What the kernel does to a program on this host that writes where nobody reads.
+  broken_pipe_ = true;
+  if (process_) end_by_signal(SIGPIPE, 128 + SIGPIPE);
+}
+
+void RunSession::on_timeout() {
+  timed_out_ = true;
+  if (status_) return;
+  if (!process_) return quit(kTimedOut);
+  end_by_signal(SIGTERM, kTimedOut);
+}
+
+void RunSession::end_by_signal(int signal_number, int status) {
+  static_cast<void>(process_->signal(signal_number));
+  loop_.after(kPatience, [this, status] {
+    if (!status_) quit(status);
+  });
+}
+
+void RunSession::fail(const error& what, int status) {
+  terminal_.reset();
+  report(what);
+  quit(status);
+}
+
+void RunSession::quit(int status) {
+  terminal_.reset();
+  loop_.quit(status);
+}
+
+}  // namespace capsa::cli

@@ -1,0 +1,66 @@
+#pragma once
+
+#include <capsa/capsa.hpp>
+#include <memory>
+#include <optional>
+#include <string>
+#include <tools/cli/main_loop.hpp>
+#include <tools/cli/output.hpp>
+#include <tools/cli/pump.hpp>
+#include <tools/cli/terminal.hpp>
+#include <vector>
+
+namespace capsa::cli {
+
+struct RunOptions {
+  VmConfig vm;  ///< resources, shares, backend and accelerator count
+  std::vector<std::string> command;
+  std::vector<std::pair<std::string, std::string>> env;
+  std::string working_dir;
+  std::string user;
+  std::optional<std::chrono::milliseconds> timeout;  ///< from now on, booting included
+  bool pty = false;
+  LogLevel log_level = LogLevel::Warning;
+};
+
+/// One `capsa run`: a sandbox whose command has our standard streams, our signals, and whose exit
+/// status is ours. Everything but output happens on the main thread.
+class RunSession {
+ public:
+  explicit RunSession(RunOptions options);
+  int run();
+
+ private:
+  void build();
+  void on_built(result<VmHandle> vm);
+  void on_started(result<Process> process);
+  void on_exit(const result<ExitStatus>& status);
+  void on_vm_end(result<std::optional<int>> code);
+  void on_signal(int signal_number);
+  void on_output_failure(int fd, int why);
+  void on_timeout();
+  void on_resize();
+  void pump_input();
+  /// Sends a signal, and quits with `status` if the command does not end soon.
+  void end_by_signal(int signal_number, int status);
+  void fail(const error& what, int status);
+  void quit(int status);
+
+  RunOptions options_;
+  MainLoop loop_;
+  std::function<void(MainLoop::Work)> post_;
+  Cancel cancel_;
+  Output stdout_;
+  Output stderr_;
+  Runtime runtime_;
+  std::optional<VmHandle> vm_;
+  std::optional<Process> process_;
+  std::optional<RawTerminal> terminal_;
+  std::optional<Pump> input_;
+  std::optional<int> status_;  ///< once the command has ended
+  unsigned signals_ = 0;
+  bool broken_pipe_ = false;
+  bool timed_out_ = false;
+};
+
+}  // namespace capsa::cli

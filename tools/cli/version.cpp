@@ -1,0 +1,9 @@
+#include <tools/cli/version.hpp>
+
+namespace capsa::cli {
+
+const char* version() {
+  return CAPSA_VERSION;
+}
+
+}  // namespace capsa::cli

@@ -1,0 +1,132 @@
+#include <memory>
+#include <tools/cli/commands.hpp>
+#include <tools/cli/console_session.hpp>
+#include <tools/cli/options.hpp>
+#include <tools/cli/report.hpp>
+
+namespace capsa::cli {
+namespace {
+
+constexpr const char* kFooter = R"(
+On a terminal, keys go to the guest and Ctrl-] ends the VM. Without one, standard input and output
+are the console. The kernel's command line is the backend's, with --append added, or --cmdline.
+
+Exit status: 0 when the guest powered off, 125 when the VM failed; its last lines are then shown.
+
+Examples:
+  capsa vm --kernel vmlinux --initrd initrd.img --memory 1G
+  capsa vm --kernel vmlinuz --initrd initrd.img --share ./src:src --append 'rdinit=/bin/sh quiet'
+  capsa vm --kernel vmlinux --initrd initrd.img --vsock-listen 1024:/tmp/guest.sock)";
+
+/// As written; checked when the command line is whole.
+struct Words {
+  std::string kernel;
+  std::string initrd;
+  unsigned cpus = 1;
+  std::string memory = "512";
+  std::vector<std::string> shares;
+  std::vector<std::string> listen;
+  std::vector<std::string> connect;
+  std::vector<std::string> append;
+  std::optional<std::string> command_line;
+  std::string backend = "auto";
+  std::string accelerator = "auto";
+  bool no_acpi = false;
+  int verbosity = 0;
+};
+
+result<void> add_ports(const std::vector<std::string>& words, bool connects, VmConfig& vm) {
+  for (const auto& word : words) {
+    auto port = parse_vsock(word, connects);
+    if (!port) return port.error();
+    vm.vsock_ports.push_back(*std::move(port));
+  }
+  return {};
+}
+
+result<VmOptions> understand(const Words& words) {
+  VmOptions options;
+  options.boot = {words.kernel, words.initrd};
+  options.boot.acpi = !words.no_acpi;
+  options.vm.resources.cpus = words.cpus;
+  const auto memory = parse_memory(words.memory);
+  if (!memory) return memory.error();
+  options.vm.resources.memory_mb = *memory;
+  for (const auto& word : words.shares) {
+    auto share = parse_share(word);
+    if (!share) return share.error();
+    options.vm.shares.push_back(*std::move(share));
+  }
+  if (auto added = add_ports(words.listen, false, options.vm); !added) return added.error();
+  if (auto added = add_ports(words.connect, true, options.vm); !added) return added.error();
+  for (const auto& line : words.append) {
+    auto added = split_words(line);
+    if (!added) return added.error();
+    options.arguments.insert(options.arguments.end(), added->begin(), added->end());
+  }
+  options.command_line = words.command_line;
+  const auto backend = parse_backend(words.backend);
+  if (!backend) return backend.error();
+  options.vm.backend = *backend;
+  const auto accelerator = parse_accelerator(words.accelerator);
+  if (!accelerator) return accelerator.error();
+  options.vm.accelerator = *accelerator;
+  if (words.verbosity > 0)
+    options.log_level = words.verbosity > 1 ? LogLevel::Debug : LogLevel::Info;
+  return options;
+}
+
+}  // namespace
+
+void add_vm(CLI::App& app, Action& action) {
+  auto* command = app.add_subcommand("vm", "Boot a Linux kernel, console on the terminal");
+  command->footer(kFooter);
+  auto words = std::make_shared<Words>();
+  command->add_option("--kernel", words->kernel, "ELF vmlinux with a PVH entry, or bzImage")
+      ->required()
+      ->type_name("FILE");
+  command->add_option("--initrd", words->initrd, "Initial RAM disk")->required()->type_name("FILE");
+  command->add_option("--cpus", words->cpus, "Virtual CPUs, 1 to 255")->capture_default_str();
+  command->add_option("--memory", words->memory, "Memory in MiB, or with a suffix: 2G")
+      ->capture_default_str()
+      ->type_name("SIZE");
+  command
+      ->add_option("--share", words->shares,
+                   "Share a directory of this host: mount -t virtiofs TAG DIR in the guest; "
+                   "read-only by default")
+      ->type_name("HOST:TAG[:ro|rw]")
+      ->allow_extra_args(false);
+  command
+      ->add_option("--vsock-listen", words->listen,
+                   "Unix socket for connections that the guest makes to this vsock port")
+      ->type_name("PORT[:PATH]")
+      ->allow_extra_args(false);
+  command
+      ->add_option("--vsock-connect", words->connect,
+                   "Unix socket whose connections go to this vsock port of the guest")
+      ->type_name("PORT[:PATH]")
+      ->allow_extra_args(false);
+  auto* append =
+      command->add_option("--append", words->append, "Words to add to the kernel's command line")
+          ->type_name("'WORD WORD=VALUE ...'")
+          ->allow_extra_args(false);
+  command
+      ->add_option("--cmdline", words->command_line,
+                   "Replaces the kernel's command line, but for what the machine itself needs")
+      ->type_name("LINE")
+      ->excludes(append);
+  command->add_flag("--no-acpi", words->no_acpi,
+                    "No ACPI; the kernel needs CONFIG_VIRTIO_MMIO_CMDLINE_DEVICES");
+  command->add_flag("-v,--verbose", words->verbosity, "Log what happens; twice for more");
+  command->add_option("--backend", words->backend, "auto or qemu")->capture_default_str();
+  command->add_option("--accel", words->accelerator, "auto, kvm or tcg")->capture_default_str();
+  command->callback([&action, words] {
+    action = [words] {
+      auto options = understand(*words);
+      if (!options) return report(options.error());
+      return ConsoleSession(*std::move(options)).run();
+    };
+  });
+}
+
+}  // namespace capsa::cli

@@ -1,0 +1,43 @@
+#pragma once
+
+#include <capsa/result.hpp>
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <tools/guest/apt.hpp>
+#include <vector>
+
+namespace capsa::guest {
+
+/// A kernel in the cache, made once and shared by all guests prepared from it.
+struct Kernel {
+  std::filesystem::path directory;  ///< vmlinux, version, modules.list and modules/
+  std::string version;              ///< as `uname -r` tells it
+  /// Modules that the agent loads, in this order: paths below `directory`/modules. The first group
+  /// is what the agent needs to reach the host; the others wait until it has.
+  std::vector<std::vector<std::filesystem::path>> modules = {};
+};
+
+/// Reads back what write_kernel() wrote. NotFound where there is no whole kernel.
+result<Kernel> open_kernel(const std::filesystem::path& directory);
+
+/// Writes the list of modules and the version beside vmlinux and modules/, which are there.
+result<void> write_kernel(const Kernel& kernel);
+
+/// The distribution's cloud kernel, from its package.
+result<Kernel> stock_kernel(const std::filesystem::path& root, const Progress& progress);
+
+/// The small kernel: the distribution's kernel source, with `config` (options that are on or have a
+/// value; all others are off), compiled by `jobs` compilers at once (0: one per CPU).
+/// NotFound with the packages to install where build tools are missing; InvalidConfig where the
+/// kernel's dependencies dropped options.
+result<Kernel> tuned_kernel(const std::filesystem::path& root, std::string_view config,
+                            unsigned jobs, const Progress& progress);
+
+/// The options of `wanted` that `actual` (a .config) does not have as they stand there.
+std::vector<std::string> dropped_options(std::string_view wanted, std::string_view actual);
+
+/// The option list that comes with this library (kernel.config).
+std::string_view tuned_kernel_config();
+
+}  // namespace capsa::guest

@@ -1,4 +1,5 @@
 #include <actors/facade/impl.hpp>
+#include <actors/guest/tsc.hpp>
 #include <actors/protocol/spawn.hpp>
 #include <actors/values/validate.hpp>
 #include <actors/vm/vm.hpp>
@@ -17,6 +18,14 @@ using detail::RuntimeImpl;
 // the machine (it is never rebooted in place), by triple fault, which every kernel can do. The
 // serial port has the kernel's log; the virtio console, where there is one, is /dev/console.
 constexpr std::string_view kDefaults = "console=ttyS0 quiet panic=-1 reboot=t";
+
+/// An emulated timer chip is too coarse for a kernel to measure a clock against, and one that has
+/// no clock does not come up: it is told instead.
+std::string emulated_clock() {
+  std::string out = " no_timer_check tsc=reliable";
+  if (const auto khz = guest::tsc_khz()) out += " tsc_early_khz=" + std::to_string(*khz);
+  return out;
+}
 
 result<VmHandle> refuse(capsa::error why) {
   return why;
@@ -43,8 +52,8 @@ result<VmHandle> build_vm(const std::shared_ptr<RuntimeImpl>& runtime, VmConfig 
 
   auto plan = std::make_shared<vm::VmPlan>();
   const auto number = services->next_vm();
-  plan->id = "vm-" + std::to_string(number);
-  if (config.name.empty()) config.name = plan->id;
+  plan->id = std::to_string(number);
+  if (config.name.empty()) config.name = "vm-" + plan->id;
   plan->boot = normalize(std::move(boot), cwd);
   plan->config = normalize(std::move(config), cwd);
 
@@ -55,22 +64,23 @@ result<VmHandle> build_vm(const std::shared_ptr<RuntimeImpl>& runtime, VmConfig 
   if (command)
     if (const auto valid = validate(command->exec); !valid.ok()) return refuse(valid.error());
 
-  std::string all_defaults(defaults);
-  if (plan->config.console) all_defaults += " console=hvc0";
-  auto line = plan->config.command_line.render(all_defaults);
-  if (!line.ok()) return refuse(line.error());
-  plan->command_line = std::move(*line);
-
   auto qemu = services->qemu();
   if (!qemu.ok()) return refuse(qemu.error());
   if (plan->config.accelerator == Accelerator::Kvm && !qemu->kvm)
     return refuse({ErrorCode::BackendUnavailable, "KVM cannot be used: " + qemu->kvm_reason,
                    "leave accelerator() at Accelerator::Auto, or fix what the message names"});
+  std::string all_defaults(defaults);
+  if (!qemu->kvm || plan->config.accelerator == Accelerator::Tcg) all_defaults += emulated_clock();
+  if (plan->config.console) all_defaults += " console=hvc0";
+  auto line = plan->config.command_line.render(all_defaults);
+  if (!line.ok()) return refuse(line.error());
+  plan->command_line = std::move(*line);
+
   plan->qemu = std::move(*qemu);
   plan->accelerator = plan->config.accelerator;
   plan->guest_cid = services->next_cid();
   plan->sandbox = std::move(command);
-  complete(plan->config, services->runtime_dir.path() / plan->id);
+  complete(plan->config, services->runtime_dir.path() / ("vm-" + plan->id));
 
   auto shared = std::make_shared<vm::VmShared>();
   auto actor = protocol::spawn_state<protocol::VmUnit, vm::VmState>(

@@ -84,7 +84,7 @@ void MachineState::on_ended(hypervisor::MachineEnd end) {
          "\"capsa doctor\" tells what this machine can run"}));
   report.end = std::move(end);
   self_->send(vm_, protocol::ended_atom_v, protocol::box(std::move(report)));
-  self_->quit();
+  protocol::end_from_loop(self_);
 }
 
 hypervisor::Completion<void> MachineState::answer_later(caf::response_promise promise) {

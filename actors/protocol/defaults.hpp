@@ -18,4 +18,11 @@ void kill_now(const Handle& handle) {
   if (handle) kill_now(caf::actor_cast<caf::strong_actor_ptr>(handle));
 }
 
+/// Ends an actor from a callback of its loop. quit() would do nothing there: CAF looks at it only
+/// behind a message.
+template <class Self>
+void end_from_loop(Self* self, caf::error reason = caf::exit_reason::user_shutdown) {
+  kill_now(caf::actor_cast<caf::strong_actor_ptr>(self), std::move(reason));
+}
+
 }  // namespace capsa::protocol

@@ -1,3 +1,4 @@
+#include <actors/protocol/defaults.hpp>
 #include <actors/protocol/errors.hpp>
 #include <actors/share/share.hpp>
 
@@ -12,7 +13,7 @@ ShareState::ShareState(Self self, loop::EpollLoop& loop,
                                                      // The machine closing its end is how every
                                                      // machine ends; the VM hears of that itself.
                                                      if (!end.ok())
-                                                       self->quit(protocol::to_caf(end.error()));
+                                                       protocol::end_from_loop(self, protocol::to_caf(end.error()));
                                                    })) {}
 
 void ShareState::on_exit() {

@@ -33,7 +33,7 @@ VsockState::VsockState(Self self, loop::EpollLoop& loop, std::uint64_t guest_cid
                                                      // The machine closing its end is how every
                                                      // machine ends; the VM hears of that itself.
                                                      if (!end.ok())
-                                                       self->quit(protocol::to_caf(end.error()));
+                                                       protocol::end_from_loop(self, protocol::to_caf(end.error()));
                                                    })) {
   self_->set_down_handler([this](const caf::down_msg& down) { on_endpoint_down(down.source); });
 }

@@ -37,24 +37,24 @@ class BasicSandboxBuilder : public BuilderMethods<BasicSandboxBuilder<HasCommand
     return std::move(*this).with_command();
   }
 
-  Self&& env(std::string key, std::string value) && {
+  Self env(std::string key, std::string value) && {
     command_.exec.env.insert_or_assign(std::move(key), std::move(value));
     return this->self();
   }
-  Self&& working_dir(std::string path) && {
+  Self working_dir(std::string path) && {
     return this->set(command_.exec.working_dir, std::move(path));
   }
   /// "name", "uid" or "uid:gid".
-  Self&& user(std::string value) && { return this->set(command_.exec.user, std::move(value)); }
+  Self user(std::string value) && { return this->set(command_.exec.user, std::move(value)); }
   /// Output to these functions instead of the console; input from VmHandle::main_process().
-  Self&& on_output(OutputHandlers handlers) && {
+  Self on_output(OutputHandlers handlers) && {
     command_.exec.stdin_open = true;
     return this->set(command_.output, std::optional(std::move(handlers)));
   }
   /// Gives the command a terminal of its own; its output is on_stdout of on_output().
-  Self&& pty(PtySize size) && { return this->set(command_.exec.pty, std::optional(size)); }
+  Self pty(PtySize size) && { return this->set(command_.exec.pty, std::optional(size)); }
   /// A kernel and initrd of one's own instead of the prepared ones; its init must be the agent.
-  Self&& guest(GuestAssets assets) && {
+  Self guest(GuestAssets assets) && {
     return this->set(assets_, std::optional(std::move(assets)));
   }
 

@@ -109,71 +109,72 @@ class VmHandle {
   std::shared_ptr<detail::VmImpl> impl_;
 };
 
-/// The builder methods that every kind of VM has. Used as one chain of rvalues.
+/// The builder methods that every kind of VM has. Used as one chain of rvalues; each gives the
+/// builder on, so that `b = std::move(b).cpus(2)` works too.
 template <class Derived>
 class BuilderMethods {
  public:
   /// Shown in logs; unique names are not required.
-  Derived&& name(std::string value) && { return set(config_.name, std::move(value)); }
+  Derived name(std::string value) && { return set(config_.name, std::move(value)); }
   /// 1 to 255.
-  Derived&& cpus(unsigned count) && { return set(config_.resources.cpus, count); }
+  Derived cpus(unsigned count) && { return set(config_.resources.cpus, count); }
   /// MiB; at least 32.
-  Derived&& memory_mb(std::uint64_t mib) && { return set(config_.resources.memory_mb, mib); }
+  Derived memory_mb(std::uint64_t mib) && { return set(config_.resources.memory_mb, mib); }
   /// Bounds every operation of the handle that has no time-out of its own.
-  Derived&& timeout(std::chrono::milliseconds limit) && {
+  Derived timeout(std::chrono::milliseconds limit) && {
     return set(config_.timeout, std::optional(limit));
   }
-  Derived&& console_enabled() && { return set(config_.console, true); }
-  Derived&& share(std::filesystem::path host_path, std::string target,
+  Derived console_enabled() && { return set(config_.console, true); }
+  Derived share(std::filesystem::path host_path, std::string target,
                   MountMode mode = MountMode::ReadOnly) && {
     config_.shares.push_back({std::move(host_path), std::move(target), mode});
     return self();
   }
-  Derived&& share(ShareConfig share) && {
+  Derived share(ShareConfig share) && {
     config_.shares.push_back(std::move(share));
     return self();
   }
-  Derived&& vsock_listen(std::uint32_t port) && {
+  Derived vsock_listen(std::uint32_t port) && {
     return std::move(*this).vsock(VsockPortConfig::listen_auto(port));
   }
-  Derived&& vsock_listen_at(std::uint32_t port, std::filesystem::path path) && {
+  Derived vsock_listen_at(std::uint32_t port, std::filesystem::path path) && {
     return std::move(*this).vsock(VsockPortConfig::listen(port, std::move(path)));
   }
-  Derived&& vsock_connect(std::uint32_t port) && {
+  Derived vsock_connect(std::uint32_t port) && {
     return std::move(*this).vsock(VsockPortConfig::connect_auto(port));
   }
-  Derived&& vsock_connect_at(std::uint32_t port, std::filesystem::path path) && {
+  Derived vsock_connect_at(std::uint32_t port, std::filesystem::path path) && {
     return std::move(*this).vsock(VsockPortConfig::connect(port, std::move(path)));
   }
-  Derived&& vsock(VsockPortConfig port) && {
+  Derived vsock(VsockPortConfig port) && {
     config_.vsock_ports.push_back(std::move(port));
     return self();
   }
-  Derived&& cmdline_arg(std::string key, std::string value) && {
+  Derived cmdline_arg(std::string key, std::string value) && {
     config_.command_line.set(std::move(key), std::move(value));
     return self();
   }
-  Derived&& cmdline_flag(std::string flag) && {
+  Derived cmdline_flag(std::string flag) && {
     config_.command_line.add_flag(std::move(flag));
     return self();
   }
-  Derived&& cmdline_override(std::string line) && {
+  Derived cmdline_override(std::string line) && {
     config_.command_line.override_with(std::move(line));
     return self();
   }
-  Derived&& backend(Backend which) && { return set(config_.backend, which); }
-  Derived&& accelerator(Accelerator which) && { return set(config_.accelerator, which); }
+  Derived backend(Backend which) && { return set(config_.backend, which); }
+  Derived accelerator(Accelerator which) && { return set(config_.accelerator, which); }
 
  protected:
   explicit BuilderMethods(std::shared_ptr<detail::RuntimeImpl> runtime)
       : runtime_(std::move(runtime)) {}
 
   template <class T, class U>
-  Derived&& set(T& field, U&& value) {
+  Derived set(T& field, U&& value) {
     field = std::forward<U>(value);
     return self();
   }
-  Derived&& self() { return static_cast<Derived&&>(*this); }
+  Derived self() { return static_cast<Derived&&>(*this); }
 
   std::shared_ptr<detail::RuntimeImpl> runtime_;
   VmConfig config_;
@@ -187,7 +188,7 @@ class VmBuilder : public BuilderMethods<VmBuilder> {
       : BuilderMethods(std::move(runtime)), boot_(std::move(boot)) {}
 
   /// For a guest whose init is capsa's agent, or starts it: VmHandle::agent() works then.
-  VmBuilder&& agent_enabled() && { return set(config_.agent, true); }
+  VmBuilder agent_enabled() && { return set(config_.agent, true); }
 
   /// The VM, Created and not started.
   future<VmHandle> build() &&;

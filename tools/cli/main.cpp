@@ -48,6 +48,12 @@ int run(int argc, char** argv) {
     };
   });
 
+  // CLI11 would only say that a subcommand is required.
+  const auto is_named = [&](CLI::App* one) { return one->get_name() == words.front(); };
+  if (!words.empty() && !words.front().starts_with('-') && app.get_subcommands(is_named).empty()) {
+    return report({capsa::ErrorCode::InvalidConfig, "there is no command " + words.front(),
+                   "capsa --help lists them"});
+  }
   try {
     std::reverse(words.begin(), words.end());  // as CLI11 takes them
     app.parse(words);

@@ -19,7 +19,15 @@ Examples:
   capsa run -- cat /proc/version
   capsa run -t -- /bin/sh
   echo hello | capsa run -- wc -c
-  capsa run --share .:/work:rw --workdir /work --env CI=1 -- make test)";
+  capsa run --share .:/work:rw --workdir /work --env CI=1 -- sh -c 'ls -l > listing.txt')";
+
+/// Says that a command follows; CLI11 knows of none.
+class Usage : public CLI::Formatter {
+ public:
+  std::string make_usage(const CLI::App*, std::string) const override {
+    return "Usage: capsa run [OPTIONS] [--] COMMAND [ARGUMENTS]...\n";
+  }
+};
 
 /// As written; checked when the command line is whole.
 struct Words {
@@ -95,6 +103,7 @@ int run(const Words& words, std::vector<std::string> command, const Tail& tail) 
 void add_run(CLI::App& app, Action& action, const Tail& tail) {
   auto* command = app.add_subcommand("run", "Run a command in a fresh virtual machine");
   command->footer(kFooter);
+  command->formatter(std::make_shared<Usage>());
   command->prefix_command();
   auto words = std::make_shared<Words>();
   command->add_option("--cpus", words->cpus, "Virtual CPUs, 1 to 255")->capture_default_str();

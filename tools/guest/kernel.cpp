@@ -1,4 +1,5 @@
 #include <actors/guest/cache.hpp>
+#include <actors/guest/content_key.hpp>
 #include <actors/guest/manifest.hpp>
 #include <set>
 #include <sstream>
@@ -8,6 +9,11 @@ namespace capsa::guest {
 namespace {
 
 constexpr std::size_t kMaxText = 256 * 1024;
+constexpr std::string_view kOff = " is not set";
+
+bool switches_off(std::string_view line) {
+  return line.starts_with("# CONFIG_") && line.ends_with(kOff);
+}
 
 }  // namespace
 
@@ -51,14 +57,20 @@ std::vector<std::string> dropped_options(std::string_view wanted, std::string_vi
   std::vector<std::string> dropped;
   std::istringstream want{std::string(wanted)};
   for (std::string line; std::getline(want, line);) {
-    constexpr std::string_view kOff = " is not set";
     if (line.starts_with("CONFIG_") && !lines.contains(line)) dropped.push_back(line);
     // An option that does not exist in this kernel is off as well.
-    if (line.starts_with("# CONFIG_") && line.ends_with(kOff) &&
-        names.contains(line.substr(2, line.size() - 2 - kOff.size())))
+    if (switches_off(line) && names.contains(line.substr(2, line.size() - 2 - kOff.size())))
       dropped.push_back(line);
   }
   return dropped;
+}
+
+std::string config_key(std::string_view config) {
+  ContentKey key;
+  std::istringstream lines{std::string(config)};
+  for (std::string line; std::getline(lines, line);)
+    if (line.starts_with("CONFIG_") || switches_off(line)) key.add(line + '\n');
+  return key.text();
 }
 
 }  // namespace capsa::guest

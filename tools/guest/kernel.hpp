@@ -37,6 +37,9 @@ result<Kernel> tuned_kernel(const std::filesystem::path& root, std::string_view 
 /// The options of `wanted` that `actual` (a .config) does not have as they stand there.
 std::vector<std::string> dropped_options(std::string_view wanted, std::string_view actual);
 
+/// Names what a list of options asks for, whatever its comments say.
+std::string config_key(std::string_view config);
+
 /// The option list that comes with this library (kernel.config).
 std::string_view tuned_kernel_config();
 

@@ -106,11 +106,14 @@ bool drain(int fd, const std::function<void(std::string_view)>& take) {
   return n > 0 || (n < 0 && errno == EINTR);
 }
 
-int wait_for(pid_t pid) {
+/// The status of a child that ended; none where somebody else (SIGCHLD ignored) took it.
+std::optional<int> wait_for(pid_t pid) {
   int status = 0;
-  while (::waitpid(pid, &status, 0) < 0 && errno == EINTR) {
-  }
-  return status;
+  pid_t ended = 0;
+  do {
+    ended = ::waitpid(pid, &status, 0);
+  } while (ended < 0 && errno == EINTR);
+  return ended == pid ? std::optional(status) : std::nullopt;
 }
 
 }  // namespace
@@ -149,7 +152,9 @@ result<std::string> run(const Command& command) {
   output_lines.end(command.line);
   error_lines.end({});
 
-  const int status = wait_for(pid);
+  const auto ended = wait_for(pid);
+  if (!ended) return error_from_errno(errno, "wait for " + program);
+  const int status = *ended;
   if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return output;
   std::string message = program;
   if (command.words.size() > 1) message += " " + command.words[1];

@@ -1,7 +1,6 @@
 #include <unistd.h>
 
 #include <actors/guest/cache.hpp>
-#include <actors/guest/content_key.hpp>
 #include <algorithm>
 #include <array>
 #include <cstdlib>
@@ -29,9 +28,9 @@ struct Tool {
   const char* package;
 };
 constexpr std::array kTools = {
-    Tool{"make", "make"},      Tool{"gcc", "gcc"},   Tool{"ld", "binutils"}, Tool{"flex", "flex"},
-    Tool{"bison", "bison"},    Tool{"bc", "bc"},     Tool{"tar", "tar"},     Tool{"xz", "xz-utils"},
-    Tool{"strip", "binutils"}, Tool{"perl", "perl"},
+    Tool{"make", "make"}, Tool{"gcc", "gcc"},     Tool{"ld", "binutils"},
+    Tool{"flex", "flex"}, Tool{"bison", "bison"}, Tool{"bc", "bc"},
+    Tool{"tar", "tar"},   Tool{"xz", "xz-utils"}, Tool{"strip", "binutils"},
 };
 
 bool is_in_path(const std::string& program) {
@@ -147,7 +146,7 @@ result<Kernel> tuned_kernel(const fs::path& root, std::string_view config, unsig
   if (!package) return package.error();
   const auto version = package_version(*package);
   if (!version) return version.error();
-  const fs::path target = kernels_directory(root) / entry_name(true, *version, content_key(config));
+  const fs::path target = kernels_directory(root) / entry_name(true, *version, config_key(config));
   if (auto known = open_kernel(target)) return known;
 
   if (auto checked = check_tools(); !checked) return checked.error();

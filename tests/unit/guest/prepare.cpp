@@ -22,7 +22,7 @@ class Workshop {
                   "case \"$1\" in depends) echo '  Depends: linux-source-6.1';; "
                   "*) echo 'Version: 6.1.192-2';; esac");
     const auto kernel = kernels_directory(root_.path()) /
-                        entry_name(true, "6.1.192-2", content_key(tuned_kernel_config()));
+                        entry_name(true, "6.1.192-2", config_key(tuned_kernel_config()));
     fs::create_directories(kernel);
     BOOST_REQUIRE(write_file(kernel / "vmlinux", make_vmlinux()).ok());
     BOOST_REQUIRE(write_kernel({kernel, "6.1.192-capsa"}).ok());

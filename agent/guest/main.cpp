@@ -11,6 +11,7 @@
 #include <agent/guest/signals.hpp>
 #include <cstdio>
 #include <cstring>
+#include <string_view>
 
 namespace {
 
@@ -83,15 +84,18 @@ int listen_unix_at(const char* path) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (::getpid() == 1 && argc < 3) return run_as_init();
+  const std::string_view mode = argc > 1 ? argv[1] : "";
+  const bool known = mode == "--version" || mode == "--serve-fd" || mode == "--listen-unix";
+  // The kernel hands words of its command line that it does not know to its init as arguments.
+  if (::getpid() == 1 && !known) return run_as_init();
   keep_standard_fds_open();
   raise_file_limit();
-  if (argc == 2 && std::strcmp(argv[1], "--version") == 0) {
+  if (argc == 2 && mode == "--version") {
     std::puts("capsa-agent " CAPSA_VERSION);
     return 0;
   }
-  if (argc == 3 && std::strcmp(argv[1], "--serve-fd") == 0) return serve_fd(argv[2]);
-  if (argc == 3 && std::strcmp(argv[1], "--listen-unix") == 0) return listen_unix_at(argv[2]);
+  if (argc == 3 && mode == "--serve-fd") return serve_fd(argv[2]);
+  if (argc == 3 && mode == "--listen-unix") return listen_unix_at(argv[2]);
   std::fputs(kUsage, stderr);
   return 2;
 }

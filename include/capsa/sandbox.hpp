@@ -17,7 +17,7 @@ struct SandboxCommand {
 /// it. run() exactly once: neither or twice does not compile. Differences from a VM: the console is
 /// on, the agent is there, and shares are mounted at the paths given.
 template <bool HasCommand>
-class BasicSandboxBuilder : public BuilderMethods<BasicSandboxBuilder<HasCommand>> {
+class [[nodiscard]] BasicSandboxBuilder : public BuilderMethods<BasicSandboxBuilder<HasCommand>> {
   using Self = BasicSandboxBuilder;
   using Base = BuilderMethods<Self>;
 

@@ -182,7 +182,7 @@ class BuilderMethods {
 
 /// Collects what a VM shall be. build() checks all of it before anything is made: a bad value is
 /// InvalidConfig naming the field, what was given, and what is allowed.
-class VmBuilder : public BuilderMethods<VmBuilder> {
+class [[nodiscard]] VmBuilder : public BuilderMethods<VmBuilder> {
  public:
   VmBuilder(std::shared_ptr<detail::RuntimeImpl> runtime, LinuxDirectBootConfig boot)
       : BuilderMethods(std::move(runtime)), boot_(std::move(boot)) {}

@@ -44,19 +44,19 @@ int ConsoleSession::run() {
 
 void ConsoleSession::build() {
   auto builder = runtime_.vm(options_.boot);
-  std::move(builder)
-      .cpus(options_.vm.resources.cpus)
-      .memory_mb(options_.vm.resources.memory_mb)
-      .backend(options_.vm.backend)
-      .accelerator(options_.vm.accelerator)
-      .console_enabled();
+  builder = std::move(builder)
+                .cpus(options_.vm.resources.cpus)
+                .memory_mb(options_.vm.resources.memory_mb)
+                .backend(options_.vm.backend)
+                .accelerator(options_.vm.accelerator)
+                .console_enabled();
   for (auto& share : options_.vm.shares)
-    std::move(builder).share(share);
+    builder = std::move(builder).share(share);
   for (auto& port : options_.vm.vsock_ports)
-    std::move(builder).vsock(port);
+    builder = std::move(builder).vsock(port);
   for (auto& word : options_.arguments)
-    std::move(builder).cmdline_flag(word);
-  if (options_.command_line) std::move(builder).cmdline_override(*options_.command_line);
+    builder = std::move(builder).cmdline_flag(word);
+  if (options_.command_line) builder = std::move(builder).cmdline_override(*options_.command_line);
   static_cast<void>(std::move(builder).build().then(
       [this](result<VmHandle> vm) { post_([this, vm = std::move(vm)] { on_built(vm); }); }));
 }

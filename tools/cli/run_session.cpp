@@ -50,25 +50,26 @@ int RunSession::run() {
 
 void RunSession::build() {
   auto sandbox = runtime_.sandbox();
-  std::move(sandbox)
-      .cpus(options_.vm.resources.cpus)
-      .memory_mb(options_.vm.resources.memory_mb)
-      .backend(options_.vm.backend)
-      .accelerator(options_.vm.accelerator);
+  sandbox = std::move(sandbox)
+                .cpus(options_.vm.resources.cpus)
+                .memory_mb(options_.vm.resources.memory_mb)
+                .backend(options_.vm.backend)
+                .accelerator(options_.vm.accelerator);
   for (auto& share : options_.vm.shares)
-    std::move(sandbox).share(share);
+    sandbox = std::move(sandbox).share(share);
   const std::vector<std::string> arguments(options_.command.begin() + 1, options_.command.end());
   auto command = std::move(sandbox).run(options_.command.front(), arguments);
   if (options_.pty) {
-    if (const char* term = std::getenv("TERM")) std::move(command).env("TERM", term);
-    std::move(command).pty(terminal_size().value_or(PtySize{}));
+    if (const char* term = std::getenv("TERM")) command = std::move(command).env("TERM", term);
+    command = std::move(command).pty(terminal_size().value_or(PtySize{}));
   }
   for (auto& [key, value] : options_.env)
-    std::move(command).env(key, value);
-  if (!options_.working_dir.empty()) std::move(command).working_dir(options_.working_dir);
-  if (!options_.user.empty()) std::move(command).user(options_.user);
-  std::move(command).on_output({[this](std::string_view bytes) { stdout_.write(bytes); },
-                                [this](std::string_view bytes) { stderr_.write(bytes); }});
+    command = std::move(command).env(key, value);
+  if (!options_.working_dir.empty()) command = std::move(command).working_dir(options_.working_dir);
+  if (!options_.user.empty()) command = std::move(command).user(options_.user);
+  command =
+      std::move(command).on_output({[this](std::string_view bytes) { stdout_.write(bytes); },
+                                    [this](std::string_view bytes) { stderr_.write(bytes); }});
   static_cast<void>(std::move(command).build().then(
       [this](result<VmHandle> vm) { post_([this, vm = std::move(vm)] { on_built(vm); }); }));
 }

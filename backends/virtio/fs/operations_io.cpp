@@ -46,9 +46,9 @@ int Operations::read(Call& call) {
 int Operations::write(Call& call) {
   fuse_write_in in{};
   if (!call.args.take(in)) return EINVAL;
+  if (in.size > kMaxTransfer || in.size > call.payload) return EINVAL;
   const OpenFile* file = handles_.file(in.fh);
   if (file == nullptr) return EBADF;
-  if (in.size > kMaxTransfer || in.size > call.payload) return EINVAL;
   if (!is_in_range(in.offset, in.size)) return EFBIG;
   const bool guest_asks = (in.write_flags & FUSE_WRITE_KILL_SUIDGID) != 0;
   if (const int error = strip_before_write(file->fd->get(), guest_asks); error != 0) return error;

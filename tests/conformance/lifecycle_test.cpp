@@ -1,28 +1,136 @@
 #include <boost/test/unit_test.hpp>
-#include <iostream>
+#include <mutex>
 #include <tests/conformance/guest_fixture.hpp>
+#include <tests/conformance/host_state.hpp>
+#include <thread>
 
 using namespace capsa;
 using namespace std::chrono_literals;
+using test::code_of;
 using test::guest_vm;
+using test::runtime;
 
 BOOST_AUTO_TEST_SUITE(lifecycle)
 
-BOOST_AUTO_TEST_CASE(a_vm_boots_answers_and_powers_off) {
-  auto vm = guest_vm(test::runtime()).agent_enabled().console_enabled().build().get();
+BOOST_AUTO_TEST_CASE(a_vm_goes_through_its_life_and_boots_again) {
+  std::mutex mutex;
+  std::vector<VmEvent> events;
+  auto vm = guest_vm(runtime()).name("life").cpus(2).agent_enabled().build().get();
+  const auto subscription = vm.subscribe([&](const VmEvent& event) {
+    std::lock_guard lock(mutex);
+    events.push_back(event);
+  });
   BOOST_TEST(vm.status() == VmStatus::created());
+  BOOST_TEST(vm.resources() == (ResourceConfig{2, 512}));
+  BOOST_TEST(vm.name() == "life");
+  BOOST_TEST((vm.guest_os() == GuestOs::Linux));
+  BOOST_TEST(code_of(vm.stop()) == ErrorCode::NotRunning);
+  BOOST_TEST(code_of(vm.vcpus()) == ErrorCode::NotRunning);
+  BOOST_TEST(code_of(vm.console()) == ErrorCode::ConsoleDisabled);
+  BOOST_TEST(code_of(vm.main_process()) == ErrorCode::InvalidConfig);
+
   vm.start().get();
   BOOST_TEST(vm.status() == VmStatus::running());
-  auto ready = vm.agent();
-  if (!ready.wait_for(15s)) std::cerr << "KLOG " << vm.kernel_log().get() << "\nCONSOLE " << vm.console().get().read_available().get() << std::endl;
-  auto agent = ready.get();
-  agent.ping().get();
-  BOOST_TEST(agent.info().get().kernel_release == test::guest().kernel_version);
-  auto stopping = vm.stop_with_timeout(8s);
-  if (!stopping.wait_for(6s)) std::cerr << vm.kernel_log().get() << vm.console().get().read_available().get() << std::endl;
-  stopping.get();
+  BOOST_TEST(code_of(vm.start()) == ErrorCode::AlreadyRunning);
+  auto agent = vm.agent().get();
+  const auto info = agent.info().get();
+  BOOST_TEST(info.kernel_release == test::guest().kernel_version);
+  BOOST_TEST(info.cpus == 2U);
+  BOOST_TEST(info.hostname.size() > 0U);
+
+  // Each vCPU is a thread whose time grows while it works and stands while it is paused.
+  const auto vcpus = vm.vcpus().get();
+  BOOST_TEST(vcpus.size() == 2U);
+  vcpus[0].pin({0}).get();
+  vcpus[0].pin({0, 1}).get();
+  BOOST_TEST(code_of(vcpus[0].pin({})) == ErrorCode::InvalidConfig);
+  const auto used = [&] {
+    const auto stats = vcpus[0].stats().get();
+    return stats.user + stats.system;
+  };
+  BOOST_TEST((used() > 0ns));
+  vcpus[0].pause().get();
+  auto ping = agent.ping();
+  BOOST_TEST(!ping.wait_for(300ms));
+  vcpus[0].resume().get();
+  ping.get();
+  vm.pause().get();
+  auto second_ping = agent.ping();
+  BOOST_TEST(!second_ping.wait_for(300ms));
+  vm.resume().get();
+  second_ping.get();
+
+  // Any number of callers, before and after the end, get the same.
+  auto early = vm.wait();
+  auto also_early = vm.wait();
+  BOOST_TEST(code_of(vm.wait_timeout(50ms)) == ErrorCode::Timeout);
+  vm.stop_with_timeout(20s).get();
   BOOST_TEST(vm.status() == VmStatus::stopped(0));
+  BOOST_TEST((early.get() == std::optional<int>(0)));
+  BOOST_TEST((also_early.get() == std::optional<int>(0)));
   BOOST_TEST((vm.wait().get() == std::optional<int>(0)));
+  BOOST_TEST((vm.wait_timeout(1s).get() == std::optional<int>(0)));
+  BOOST_TEST(code_of(agent.ping()) == ErrorCode::NotRunning);
+  BOOST_TEST(code_of(vcpus[0].stats()) == ErrorCode::NotRunning);
+
+  vm.start().get();
+  vm.agent().get().ping().get();
+  vm.kill().get();
+  BOOST_TEST(vm.status() == VmStatus::stopped(std::nullopt));
+  BOOST_TEST((vm.wait().get() == std::optional<int>()));
+  BOOST_TEST(test::qemu_processes(::getpid()).empty());
+
+  std::lock_guard lock(mutex);
+  std::vector<std::string> statuses;
+  for (const auto& event : events)
+    if (event.kind == VmEvent::Kind::StatusChanged) statuses.push_back(to_string(event.status));
+  const std::vector<std::string> expected = {"starting", "running", "stopping", "stopped(0)",
+                                             "starting", "running", "stopping"};
+  BOOST_TEST_REQUIRE(statuses.size() >= expected.size());
+  statuses.resize(expected.size());
+  BOOST_TEST(statuses == expected, boost::test_tools::per_element());
+}
+
+BOOST_AUTO_TEST_CASE(a_guest_that_ends_by_itself_is_seen) {
+  auto vm = guest_vm(runtime()).agent_enabled().build().get();
+  vm.start().get();
+  auto waiting = vm.wait();
+  vm.agent().get().shutdown().get();
+  BOOST_TEST((waiting.get() == std::optional<int>(0)));
+  BOOST_TEST(vm.status() == VmStatus::stopped(0));
+
+  // A kernel that panics is a failure, with its last words.
+  vm.start().get();
+  auto agent = vm.agent().get();
+  (void)agent.exec("echo c > /proc/sysrq-trigger").result();
+  auto failed = vm.wait().result();
+  BOOST_TEST_REQUIRE(!failed.ok());
+  BOOST_TEST(failed.error().code() == ErrorCode::VmEnded);
+  BOOST_TEST(failed.error().message().find("panic") != std::string::npos);
+  BOOST_TEST(vm.status().is<VmStatus::Failed>());
+}
+
+BOOST_AUTO_TEST_CASE(a_dropped_handle_leaves_no_process) {
+  {
+    auto vm = guest_vm(runtime()).build().get();
+    vm.start().get();
+    BOOST_TEST(test::qemu_processes(::getpid()).size() == 1U);
+  }
+  BOOST_TEST(test::eventually([] { return test::qemu_processes(::getpid()).empty(); }));
+  BOOST_TEST(test::eventually([] { return runtime().live_vms() == 0; }));
+}
+
+BOOST_AUTO_TEST_CASE(a_runtime_that_shuts_down_answers_everybody) {
+  Runtime own;
+  auto vm = guest_vm(own).agent_enabled().build().get();
+  vm.start().get();
+  auto waiting = vm.wait();
+  auto agent = vm.agent();
+  own.shutdown();
+  BOOST_TEST(waiting.wait_for(0s));
+  BOOST_TEST(agent.wait_for(0s));
+  BOOST_TEST(code_of(guest_vm(own).build()) == ErrorCode::RuntimeShutdown);
+  BOOST_TEST(code_of(vm.start()).has_value());
 }
 
 BOOST_AUTO_TEST_SUITE_END()

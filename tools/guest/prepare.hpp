@@ -10,15 +10,15 @@ namespace capsa::guest {
 
 struct PrepareOptions {
   /// As guest_cache() takes it.
-  std::optional<std::filesystem::path> cache_dir;
+  std::optional<std::filesystem::path> cache_dir = {};
   /// Build the small kernel from source (minutes) instead of taking the distribution's.
   bool tuned = false;
   /// The agent that becomes /init; empty: the one that comes with this library.
-  std::filesystem::path agent;
+  std::filesystem::path agent = {};
   /// Compilers at once; 0: one per CPU.
   unsigned jobs = 0;
   /// Called on the calling thread as the work goes on; may be empty.
-  Progress progress;
+  Progress progress = {};
 };
 
 /// Makes the guest's kernel and initrd in the cache, or finds that they are there already; what

@@ -13,7 +13,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-CachedGuest guest(const char* name, bool tuned, std::int64_t created, const char* agent) {
+CachedGuest entry(const char* name, bool tuned, std::int64_t created, const char* agent) {
   Manifest manifest;
   manifest.tuned = tuned;
   manifest.created = created;
@@ -36,18 +36,18 @@ std::size_t entries_in(const fs::path& directory) {
 BOOST_AUTO_TEST_SUITE(guest_cache_entries)
 
 BOOST_AUTO_TEST_CASE(the_tuned_kernel_is_preferred_even_where_it_is_older) {
-  BOOST_TEST(chosen({guest("a", false, 9, "k"), guest("b", true, 1, "k")}, "k") == "b");
+  BOOST_TEST(chosen({entry("a", false, 9, "k"), entry("b", true, 1, "k")}, "k") == "b");
 }
 
 BOOST_AUTO_TEST_CASE(the_newest_of_a_kind_is_preferred) {
-  BOOST_TEST(chosen({guest("a", true, 1, "k"), guest("b", true, 3, "k"), guest("c", true, 2, "k")},
+  BOOST_TEST(chosen({entry("a", true, 1, "k"), entry("b", true, 3, "k"), entry("c", true, 2, "k")},
                     "k") == "b");
 }
 
 BOOST_AUTO_TEST_CASE(another_agents_guest_is_never_chosen) {
-  BOOST_TEST(chosen({guest("a", true, 9, "old"), guest("b", false, 1, "new")}, "new") == "b");
-  BOOST_TEST(chosen({guest("a", true, 9, "old")}, "new") == "none");
-  BOOST_TEST(chosen({guest("a", true, 9, "old")}, "") == "a");
+  BOOST_TEST(chosen({entry("a", true, 9, "old"), entry("b", false, 1, "new")}, "new") == "b");
+  BOOST_TEST(chosen({entry("a", true, 9, "old")}, "new") == "none");
+  BOOST_TEST(chosen({entry("a", true, 9, "old")}, "") == "a");
 }
 
 BOOST_AUTO_TEST_CASE(only_whole_entries_are_listed) {

@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -171,9 +172,10 @@ inline std::string pack_xz(std::string_view data) {
       {LZMA_FILTER_X86, nullptr}, {LZMA_FILTER_LZMA2, &options}, {LZMA_VLI_UNKNOWN, nullptr}};
   std::string out(lzma_stream_buffer_bound(data.size()), '\0');
   std::size_t size = 0;
-  lzma_stream_buffer_encode(filters, LZMA_CHECK_CRC32, nullptr,
-                            reinterpret_cast<const std::uint8_t*>(data.data()), data.size(),
-                            reinterpret_cast<std::uint8_t*>(out.data()), &size, out.size());
+  const auto outcome = lzma_stream_buffer_encode(
+      filters, LZMA_CHECK_CRC32, nullptr, reinterpret_cast<const std::uint8_t*>(data.data()),
+      data.size(), reinterpret_cast<std::uint8_t*>(out.data()), &size, out.size());
+  if (outcome != LZMA_OK) throw std::runtime_error("no XZ encoder");
   out.resize(size);
   return out;
 }

@@ -1,0 +1,167 @@
+#include <poll.h>
+#include <unistd.h>
+#include <boost/test/unit_test.hpp>
+#include <tests/conformance/guest_fixture.hpp>
+
+using namespace capsa;
+using namespace std::chrono_literals;
+using test::code_of;
+
+namespace {
+
+/// A guest with a shell on its console; "$ " or "# " is its prompt.
+struct Shell {
+  VmHandle vm;
+  Console console;
+  Shell() : vm(make()), console(vm.console().get()) {
+    auto prompt = console.wait_for_any({"# ", "$ "});
+    vm.start().get();
+    prompt.get();
+  }
+  static VmHandle make() {
+    return test::guest_vm(test::runtime())
+        .console_enabled()
+        .cmdline_arg("capsa.shell", "1")
+        .timeout(60s)
+        .build()
+        .get();
+  }
+};
+Shell& shell() {
+  static Shell instance;
+  return instance;
+}
+Console& console() {
+  return shell().console;
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(the_console)
+
+BOOST_AUTO_TEST_CASE(is_read_up_to_a_match_and_keeps_the_rest) {
+  console().write_line("echo a''b-one a''b-two").get();
+  const auto first = console().wait_for("ab-one").get();
+  BOOST_TEST(first.ends_with("ab-one"));
+  BOOST_TEST(console().wait_for("ab-two").get() == " ab-two");
+  console().wait_for("# ").get();
+}
+
+BOOST_AUTO_TEST_CASE(times_out_with_the_last_lines_and_loses_nothing) {
+  const auto late = console().wait_for_timeout("never printed", 200ms).result();
+  BOOST_TEST_REQUIRE(!late.ok());
+  BOOST_TEST(late.error().code() == ErrorCode::Timeout);
+  console().write_line("echo still''-here").get();
+  BOOST_TEST(console().wait_for_timeout("still-here", 20s).get().ends_with("still-here"));
+  console().wait_for("# ").get();
+}
+
+BOOST_AUTO_TEST_CASE(tells_which_of_several_patterns_came_first) {
+  console().write_line("echo se''cond; echo fi''rst").get();
+  const auto match = console().wait_for_any({"first", "second"}).get();
+  BOOST_TEST(match.which == 1U);
+  BOOST_TEST(match.lost == 0U);
+  console().wait_for("first").get();
+  console().wait_for("# ").get();
+}
+
+BOOST_AUTO_TEST_CASE(gives_what_is_there_without_waiting) {
+  console().write_str("echo x''yz\n").get();
+  console().wait_for("xyz\r\n").get();
+  console().wait_for("# ").get();
+  BOOST_TEST(console().read_available().get() == "");
+}
+
+BOOST_AUTO_TEST_CASE(runs_commands_and_gives_their_own_output_and_status) {
+  const auto out = console().exec("echo one; echo two >&2; exit 7", 20s).get();
+  BOOST_TEST(out.output == "one\ntwo\n");
+  BOOST_TEST(out.status == 7);
+  BOOST_TEST((console().exec("true", 20s).get() == ConsoleOutput{"", 0}));
+  BOOST_TEST(console().exec("printf 'no newline'", 20s).get().output == "no newline");
+  BOOST_TEST(console().exec("echo '# ' '$ ' \"quoted\" \\\\ '!'", 20s).get().output ==
+             "#  $  \"quoted\" \\ !\n");
+  BOOST_TEST(console().exec("for i in 1 2 3\ndo echo $i\ndone", 20s).get().output == "1\n2\n3\n");
+  // All that the shell knows and was told, markers included, is only output.
+  const auto confusing = console().exec("set; history 2>/dev/null; echo e''nd", 20s).get();
+  BOOST_TEST(confusing.output.ends_with("end\n"));
+  BOOST_TEST(confusing.status == 0);
+  const std::string word(3000, 'w');
+  BOOST_TEST(console().exec("echo " + word, 30s).get().output == word + "\n");
+  BOOST_TEST(console().exec("seq 1 5000 | tail -n 1; kill -9 $$", 30s).get().status >= 128);
+}
+
+BOOST_AUTO_TEST_CASE(times_a_command_out_and_is_usable_afterwards) {
+  const auto late = console().exec("sleep 600", 1s).result();
+  BOOST_TEST_REQUIRE(!late.ok());
+  BOOST_TEST(late.error().code() == ErrorCode::Timeout);
+  BOOST_TEST(console().exec("echo ok", 20s).get().output == "ok\n");
+}
+
+BOOST_AUTO_TEST_CASE(runs_a_line_up_to_a_prompt) {
+  BOOST_TEST(console().run_command("echo plain", "# ").get() == "plain\n");
+  console().run_command("cd /proc", "# ").get();
+  BOOST_TEST(console().run_command("pwd", "# ").get() == "/proc\n");
+}
+
+BOOST_AUTO_TEST_CASE(interrupts_and_ends_input) {
+  console().write_line("sleep 600; echo af''ter-$?").get();
+  console().wait_for("sleep 600").get();
+  BOOST_TEST(code_of(console().wait_for_timeout("after-", 500ms)) == ErrorCode::Timeout);
+  console().send_interrupt().get();
+  console().wait_for("# ").get();
+  console().write_line("cat; echo ca''t-$?").get();
+  console().wait_for("\n").get();
+  console().send_eof().get();
+  console().wait_for("cat-0").get();
+  console().wait_for("# ").get();
+}
+
+BOOST_AUTO_TEST_CASE(logs_in_where_a_shell_is_open_and_at_a_prompt) {
+  console().login("root").get();
+  // A login as systems have it: asks for both, refuses what is wrong.
+  console()
+      .exec(
+          "cat > /tmp/login <<'E'\nwhile :; do printf 'box login: '; read u; printf 'Password: '; "
+          "stty -echo; read p; stty echo; echo; [ \"$u:$p\" = user:secret ] && exec sh; "
+          "echo 'Login incorrect'; done\nE\n",
+          20s)
+      .get();
+  console().write_line("sh /tmp/login").get();
+  console().wait_for("login: ").get();
+  BOOST_TEST(code_of(console().login("user", "wrong")) == ErrorCode::LoginFailed);
+  console().login("user", "secret").get();
+  BOOST_TEST(console().exec("echo in", 20s).get().output == "in\n");
+  console().write_line("exit").get();
+}
+
+BOOST_AUTO_TEST_CASE(splits_into_a_reader_and_a_writer_without_losing_a_byte) {
+  auto [reader, writer] = console().split();
+  writer.write("echo sp''lit\n").get();
+  std::string seen;
+  while (seen.find("split") == std::string::npos)
+    seen += reader.read().get();
+  const int out = writer.fd().value();
+  const int in = reader.fd().value();
+  const std::string line = "echo by''-fd\n";
+  BOOST_TEST(::write(out, line.data(), line.size()) == static_cast<ssize_t>(line.size()));
+  std::string by_fd;
+  while (by_fd.find("by-fd") == std::string::npos) {
+    pollfd entry{in, POLLIN, 0};
+    BOOST_TEST_REQUIRE(::poll(&entry, 1, 20'000) == 1);
+    char bytes[256];
+    const auto n = ::read(in, bytes, sizeof bytes);
+    BOOST_TEST_REQUIRE(n > 0);
+    by_fd.append(bytes, static_cast<std::size_t>(n));
+  }
+}
+
+BOOST_AUTO_TEST_CASE(ends_every_wait_when_the_vm_ends) {
+  auto waiting = console().wait_for("never printed");
+  shell().vm.kill().get();
+  const auto end = waiting.result();
+  BOOST_TEST_REQUIRE(!end.ok());
+  BOOST_TEST(end.error().code() == ErrorCode::VmEnded);
+  BOOST_TEST(code_of(console().write("x")) == ErrorCode::NotRunning);
+}
+
+BOOST_AUTO_TEST_SUITE_END()

@@ -83,8 +83,11 @@ result<VmHandle> build_vm(const std::shared_ptr<RuntimeImpl>& runtime, VmConfig 
   complete(plan->config, services->runtime_dir.path() / ("vm-" + plan->id));
 
   auto shared = std::make_shared<vm::VmShared>();
-  auto actor = protocol::spawn_state<protocol::VmUnit, vm::VmState>(
-      services->system, std::ref(*services), std::shared_ptr<const vm::VmPlan>(plan), shared);
+  protocol::VmUnit actor;
+  runtime->on_owner([&] {
+    actor = protocol::spawn_state<protocol::VmUnit, vm::VmState>(
+        services->system, std::ref(*services), std::shared_ptr<const vm::VmPlan>(plan), shared);
+  });
   const auto strong = caf::actor_cast<caf::strong_actor_ptr>(actor);
   if (!runtime->add_vm(strong, plan->config.name)) {
     protocol::kill_now(actor);

@@ -12,16 +12,19 @@ struct SubscriptionImpl::Shared {
 };
 
 std::shared_ptr<SubscriptionImpl> SubscriptionImpl::make(
-    facade::Target& vm, std::function<void(const VmEvent&)> on_event) {
+    const RuntimeImpl& runtime, facade::Target& vm, std::function<void(const VmEvent&)> on_event) {
   auto shared = std::make_shared<Shared>();
   shared->on_event = std::move(on_event);
-  auto listener = vm.system().spawn([shared, post = vm.post()](caf::event_based_actor* self) {
-    protocol::set_defaults(*self);
-    return caf::behavior{[shared, post](const VmEvent& event) {
-      post([shared, event] {
-        if (!shared->dropped) shared->on_event(event);
-      });
-    }};
+  caf::actor listener;
+  runtime.on_owner([&] {
+    listener = vm.system().spawn([shared, post = vm.post()](caf::event_based_actor* self) {
+      protocol::set_defaults(*self);
+      return caf::behavior{[shared, post](const VmEvent& event) {
+        post([shared, event] {
+          if (!shared->dropped) shared->on_event(event);
+        });
+      }};
+    });
   });
   vm.tell(actors::subscribe_atom_v, listener);
   // The listener ends with the VM: nothing else is going to happen to it.

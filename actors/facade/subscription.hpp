@@ -1,6 +1,7 @@
 #pragma once
 
 #include <actors/facade/target.hpp>
+#include <actors/runtime/runtime_impl.hpp>
 #include <capsa/status.hpp>
 #include <functional>
 #include <memory>
@@ -10,7 +11,7 @@ namespace capsa::detail {
 /// An actor that hands a VM's events to a function on the callback thread, until it is dropped.
 class SubscriptionImpl {
  public:
-  static std::shared_ptr<SubscriptionImpl> make(facade::Target& vm,
+  static std::shared_ptr<SubscriptionImpl> make(const RuntimeImpl& runtime, facade::Target& vm,
                                                 std::function<void(const VmEvent&)> on_event);
   ~SubscriptionImpl();
   SubscriptionImpl(const SubscriptionImpl&) = delete;

@@ -49,7 +49,8 @@ VmStatus VmHandle::status() const {
 }
 
 Subscription VmHandle::subscribe(std::function<void(const VmEvent&)> on_event) const {
-  return Subscription(detail::SubscriptionImpl::make(impl_->target(), std::move(on_event)));
+  return Subscription(
+      detail::SubscriptionImpl::make(impl_->runtime(), impl_->target(), std::move(on_event)));
 }
 
 future<Console> VmHandle::console() const {

@@ -1,4 +1,5 @@
 #include <actors/loop/epoll_loop.hpp>
+#include <actors/runtime/callbacks.hpp>
 
 #include <pthread.h>
 #include <sys/epoll.h>
@@ -207,6 +208,7 @@ void EpollLoop::wait_for_events() {
 
 void EpollLoop::run() {
   ::pthread_setname_np(::pthread_self(), "capsa-io");
+  mark_runtime_thread();
   system().thread_started();
   while (true) {
     take_remote();

@@ -1,4 +1,5 @@
 #include <actors/loop/file_pool.hpp>
+#include <actors/runtime/callbacks.hpp>
 
 #include <pthread.h>
 
@@ -87,6 +88,7 @@ void FilePool::schedule(std::shared_ptr<Strand> strand) {
 
 void FilePool::run() {
   ::pthread_setname_np(::pthread_self(), "capsa-file");
+  mark_runtime_thread();
   std::unique_lock lock(mutex_);
   while (true) {
     ready_.wait(lock, [this] { return stopping_ || !runnable_.empty(); });

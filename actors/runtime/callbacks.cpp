@@ -2,12 +2,27 @@
 
 #include <pthread.h>
 
+#include <exception>
+#include <future>
 #include <memory>
 
 namespace capsa {
 
-CallbackThread::CallbackThread()
-    : shared_(std::make_shared<Shared>()), thread_([shared = shared_] { run(shared); }) {}
+namespace {
+thread_local bool of_a_runtime = false;
+}
+
+bool on_runtime_thread() noexcept {
+  return of_a_runtime;
+}
+
+void mark_runtime_thread() noexcept {
+  of_a_runtime = true;
+}
+
+CallbackThread::CallbackThread(const char* name)
+    : shared_(std::make_shared<Shared>()),
+      thread_([shared = shared_, name] { run(shared, name); }) {}
 
 CallbackThread::~CallbackThread() {
   {
@@ -30,8 +45,22 @@ void CallbackThread::post(std::function<void()> work) {
   shared_->ready.notify_one();
 }
 
-void CallbackThread::run(const std::shared_ptr<Shared>& shared) {
-  ::pthread_setname_np(::pthread_self(), "capsa-callback");
+void CallbackThread::call(const std::function<void()>& work) {
+  std::promise<void> done;
+  post([&] {
+    try {
+      work();
+      done.set_value();
+    } catch (...) {
+      done.set_exception(std::current_exception());
+    }
+  });
+  done.get_future().get();
+}
+
+void CallbackThread::run(const std::shared_ptr<Shared>& shared, const char* name) {
+  ::pthread_setname_np(::pthread_self(), name);
+  mark_runtime_thread();
   std::unique_lock lock(shared->mutex);
   while (true) {
     shared->ready.wait(lock, [&] { return shared->stopping || !shared->queue.empty(); });

@@ -27,7 +27,7 @@ class Services {
   const RuntimeOptions options;
   Log log;
   RuntimeDir runtime_dir;
-  CallbackThread callbacks;
+  CallbackThread callbacks{"capsa-callback"};
 
   loop::EpollLoop& next_loop();
   loop::FilePool& files() { return *files_; }

@@ -28,13 +28,13 @@ VsockState::VsockState(Self self, loop::EpollLoop& loop, std::uint64_t guest_cid
     : self_(self),
       loop_(loop),
       device_(std::make_shared<vsock::VsockDevice>(guest_cid, *this)),
-      server_(std::make_shared<vhost_user::Server>(loop, std::move(socket), *device_,
-                                                   [self](const result<void>& end) {
-                                                     // The machine closing its end is how every
-                                                     // machine ends; the VM hears of that itself.
-                                                     if (!end.ok())
-                                                       protocol::end_from_loop(self, protocol::to_caf(end.error()));
-                                                   })) {
+      server_(std::make_shared<vhost_user::Server>(
+          loop, std::move(socket), *device_, [self](const result<void>& end) {
+            // The machine closing its end is how every
+            // machine ends; the VM hears of that itself.
+            if (!end.ok() && end.error().code() != ErrorCode::IoError)
+              protocol::end_from_loop(self, protocol::to_caf(end.error()));
+          })) {
   self_->set_down_handler([this](const caf::down_msg& down) { on_endpoint_down(down.source); });
 }
 

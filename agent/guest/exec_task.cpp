@@ -187,7 +187,9 @@ std::unique_ptr<Task> ExecTask::begin(Reply reply, const wire::Exec& request, Re
 }
 
 int ExecTask::open_streams(const wire::Exec& request, ChildPlan& plan) {
-  const int failure = request.has_pty() ? open_terminal(request, plan) : open_pipes(request, plan);
+  const int failure = !request.terminal().empty() ? open_device(request, plan)
+                      : request.has_pty()         ? open_terminal(request, plan)
+                                                  : open_pipes(request, plan);
   if (failure != 0) return failure;
   // So that the program can open /dev/stdout by name, and its terminal, after the user changed.
   if (plan.user && plan.user->uid != ::geteuid())
@@ -214,6 +216,16 @@ int ExecTask::open_terminal(const wire::Exec& request, ChildPlan& plan) {
   stdin_ = std::make_unique<InputPump>(reply_, std::move(writer), nullptr);
   stdout_ = std::make_unique<OutputPump>(reply_, wire::STREAM_OUTPUT, std::move(reader),
                                          request.stdout_window(), [this] { finish_if_over(); });
+  return 0;
+}
+
+int ExecTask::open_device(const wire::Exec& request, ChildPlan& plan) {
+  // Without O_NOCTTY it would become the agent's own, which has a session without one.
+  child_fds_.emplace_back(::open(request.terminal().c_str(), O_RDWR | O_NOCTTY | O_CLOEXEC));
+  if (!child_fds_.back()) return errno;
+  if (::isatty(child_fds_.back().get()) != 1) return ENOTTY;
+  plan.stdin_fd = plan.stdout_fd = plan.stderr_fd = child_fds_.back().get();
+  plan.terminal = true;
   return 0;
 }
 

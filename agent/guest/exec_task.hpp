@@ -34,6 +34,7 @@ class ExecTask final : public Task {
 
   int open_streams(const wire::Exec& request, ChildPlan& plan);
   int open_terminal(const wire::Exec& request, ChildPlan& plan);
+  int open_device(const wire::Exec& request, ChildPlan& plan);
   int open_pipes(const wire::Exec& request, ChildPlan& plan);
   void on_status();
   void on_exit(int wait_status);

@@ -139,7 +139,7 @@ BOOST_AUTO_TEST_CASE(files_and_directories_are_handled_with_the_guests_errno) {
   BOOST_TEST(errno_of(agent().remove("/tmp/d")) == ENOTEMPTY);
   agent().remove("/tmp/d", true).get();
   BOOST_TEST(!agent().exists("/tmp/d").get());
-  BOOST_TEST(errno_of(agent().rename("/no", "/tmp/x")) == ENOENT);
+  BOOST_TEST(errno_of(agent().rename("/tmp/no", "/tmp/x")) == ENOENT);
   const auto r = agent().read_file("/no/such").result();
   BOOST_TEST_REQUIRE(!r.ok());
   BOOST_TEST(r.error().guest_errno() == ENOENT);

@@ -106,7 +106,7 @@ BOOST_AUTO_TEST_CASE(a_guest_that_ends_by_itself_is_seen) {
   auto failed = vm.wait().result();
   BOOST_TEST_REQUIRE(!failed.ok());
   BOOST_TEST(failed.error().code() == ErrorCode::VmEnded);
-  BOOST_TEST(failed.error().message().find("panic") != std::string::npos);
+  BOOST_TEST(failed.error().message().find("panic") != std::string::npos, failed.error().message());
   BOOST_TEST(vm.status().is<VmStatus::Failed>());
 }
 

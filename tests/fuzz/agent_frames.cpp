@@ -3,10 +3,11 @@
 #include <agent/guest/server_session.hpp>
 #include <agent/host/session.hpp>
 #include <agent/host/whole_file.hpp>
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
-#include <deque>
+#include <functional>
 #include <map>
 
 namespace {
@@ -38,7 +39,9 @@ struct HostOutcome {
 
 struct HostEnd final : SessionOutput {
   void send(std::span<const std::byte> bytes) override { outcome.sent += bytes.size(); }
-  void on_ready(const AgentVersion& version) override { require(version.major == kProtocolMajor); }
+  void on_ready(const capsa::AgentVersion& version) override {
+    require(version.major == kProtocolMajor);
+  }
 
   template <class T>
   Callback<T> count() {

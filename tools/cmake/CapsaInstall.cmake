@@ -2,6 +2,10 @@
 # starts, the command, and a CMake package. Included once every target exists.
 
 include(CMakePackageConfigHelpers)
+find_package(CAF 0.17.6...<0.18 REQUIRED COMPONENTS core)
+
+# The public headers need it, wherever they are used.
+target_compile_features(capsa_base INTERFACE cxx_std_20)
 
 set(_capsa_floors
   capsa_base capsa_values capsa_memory capsa_virtio capsa_vsock capsa_fs capsa_vhost_user

@@ -72,10 +72,8 @@ void ServedAgent::step() {
 }
 
 void ServedAgent::run_until(const std::function<bool()>& done) {
-  const auto deadline = std::chrono::steady_clock::now() + kPatience;
   while (!done()) {
     BOOST_REQUIRE_MESSAGE(!session_->ended(), "the session ended");
-    BOOST_REQUIRE_MESSAGE(std::chrono::steady_clock::now() < deadline, "it does not come to pass");
     step();
   }
 }
@@ -105,18 +103,28 @@ std::size_t ServedAgent::resident_bytes() const {
 void start(ServedAgent& agent, const ExecSpec& spec, Ran& ran, bool grant) {
   ExecEvents events;
   auto& session = agent.session();
-  const auto take = [&session, &ran, grant](std::string& into, Stream stream) {
-    return [&session, &ran, &into, stream, grant](std::span<const std::byte> bytes) {
+  const std::weak_ptr<int> alive = ran.alive;
+  const auto take = [&](std::string& into, Stream stream) {
+    return [&session, &ran, &into, stream, grant, alive](std::span<const std::byte> bytes) {
+      if (alive.expired()) return;
       into += as_text(bytes);
       if (grant) session.grant(ran.id, stream, bytes.size());
     };
   };
-  events.started = [&ran](std::int64_t pid) { ran.pid = pid; };
+  events.started = [&ran, alive](std::int64_t pid) {
+    if (!alive.expired()) ran.pid = pid;
+  };
   events.stdout_data = take(ran.out, Stream::Output);
   events.stderr_data = take(ran.err, Stream::Error);
-  events.stdin_room = [&ran](std::size_t room) { ran.room = room; };
-  events.stdin_closed = [&ran] { ran.input_closed = true; };
-  events.done = [&ran](result<ExitStatus> done) { ran.done = std::move(done); };
+  events.stdin_room = [&ran, alive](std::size_t room) {
+    if (!alive.expired()) ran.room = room;
+  };
+  events.stdin_closed = [&ran, alive] {
+    if (!alive.expired()) ran.input_closed = true;
+  };
+  events.done = [&ran, alive](result<ExitStatus> done) {
+    if (!alive.expired()) ran.done = std::move(done);
+  };
   ran.id = session.exec(spec, std::move(events));
 }
 

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <filesystem>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 
@@ -20,7 +21,7 @@ class ServedAgent final : public SessionOutput {
   int pid() const { return pid_; }
   const std::optional<AgentVersion>& version() const { return version_; }
 
-  /// Moves bytes both ways until `done` holds. A minute without it fails the test.
+  /// Moves bytes both ways until `done` holds. An agent that is silent for a minute fails the test.
   void run_until(const std::function<bool()>& done);
   /// A round trip: what the agent had to say before is here after it.
   void settle();
@@ -44,8 +45,9 @@ class ServedAgent final : public SessionOutput {
   std::optional<Session> session_;
 };
 
-/// A program that ran, with all it wrote. Grants credit as it comes.
+/// A program that ran, with all it wrote. Grants credit as it comes. May go before the session.
 struct Ran {
+  std::shared_ptr<int> alive = std::make_shared<int>();
   RequestId id = 0;
   std::int64_t pid = 0;
   std::string out;
@@ -56,7 +58,7 @@ struct Ran {
   ExitStatus status() const { return done->value(); }
 };
 
-/// Starts `spec`; `ran` must outlive the session's interest in it.
+/// Starts `spec`; `ran` stays where it is until the program is done.
 void start(ServedAgent& agent, const ExecSpec& spec, Ran& ran, bool grant = true);
 /// Runs `spec` to its end, with `input` as its standard input if that is open.
 Ran run(ServedAgent& agent, const ExecSpec& spec, std::string_view input = {});
@@ -65,10 +67,10 @@ Ran run_shell(ServedAgent& agent, const std::string& line);
 /// Waits for one answer.
 template <class T>
 result<T> ask(ServedAgent& agent, const std::function<void(Callback<T>)>& request) {
-  std::optional<result<T>> answer;
-  request([&](result<T> got) { answer = std::move(got); });
-  agent.run_until([&] { return answer.has_value(); });
-  return *answer;
+  const auto answer = std::make_shared<std::optional<result<T>>>();
+  request([answer](result<T> got) { *answer = std::move(got); });
+  agent.run_until([&] { return answer->has_value(); });
+  return **answer;
 }
 
 /// A directory of its own, gone with the object.

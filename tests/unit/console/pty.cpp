@@ -18,7 +18,7 @@ using namespace capsa::console;
 
 namespace {
 
-constexpr std::chrono::seconds kPatience{10};
+constexpr std::chrono::seconds kPatience{60};
 
 std::vector<char*> pointers(std::vector<std::string>& strings) {
   std::vector<char*> out;

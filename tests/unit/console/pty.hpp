@@ -18,7 +18,7 @@ class Terminal {
   Terminal(const Terminal&) = delete;
   Terminal& operator=(const Terminal&) = delete;
 
-  /// Carries bytes until `done` or ten seconds have passed; gives whether it was done.
+  /// Carries bytes until `done` or a minute has passed; gives whether it was done.
   bool run_until(const std::function<bool()>& done);
   void type(std::string_view bytes);
 

@@ -15,7 +15,7 @@ Answer required(Answer answer, const char* what) {
 }
 
 /// Two pieces of unequal size, so that everything crosses a border.
-std::vector<iovec> pieces_of(Bytes& bytes) {
+std::vector<iovec> pieces_of(std::span<std::byte> bytes) {
   const std::size_t first = bytes.size() / 3;
   return {{bytes.data(), first}, {bytes.data() + first, bytes.size() - first}};
 }
@@ -43,9 +43,10 @@ Answer FuseClient::send(const Bytes& request, std::size_t room) {
   if (request.size() >= sizeof(fuse_in_header)) std::memcpy(&opcode, request.data() + 4, 4);
   const std::size_t copied = copied_bytes(opcode, request.size());
   Bytes payload(request.begin() + static_cast<std::ptrdiff_t>(copied), request.end());
-  Bytes out(room);
+  // Not cleared: most replies use little of it.
+  const auto out = std::make_unique_for_overwrite<std::byte[]>(room);
   const auto data_in = pieces_of(payload);
-  const auto data_out = pieces_of(out);
+  const auto data_out = pieces_of({out.get(), room});
   // A copy of its own, so that a sanitizer sees reads beyond the end.
   const Bytes front(request.begin(), request.begin() + static_cast<std::ptrdiff_t>(copied));
   const FuseReply reply = server_.handle({front, data_in, data_out, true});
@@ -61,7 +62,7 @@ Answer FuseClient::send(const Bytes& request, std::size_t room) {
   answer.body.assign(reply.body.begin(), reply.body.end());
   const std::size_t length = reply.header->len - sizeof(fuse_out_header);
   if (answer.body.empty()) {
-    answer.body.assign(out.begin(), out.begin() + static_cast<std::ptrdiff_t>(length));
+    answer.body.assign(out.get(), out.get() + length);
   }
   if (answer.body.size() != length) throw std::runtime_error("a reply whose length is not its own");
   return answer;

@@ -32,7 +32,8 @@ bool plan_program(const wire::Exec& request, ChildPlan& plan) {
   if (!request.shell().empty()) plan.argv = {"/bin/sh", "-c", request.shell()};
 
   std::map<std::string, std::string> env;
-  if (!request.clear_env()) env = default_env(*user, request.has_pty() || !request.terminal().empty());
+  if (!request.clear_env())
+    env = default_env(*user, request.has_pty() || !request.terminal().empty());
   for (const auto& var : request.env())
     env[var.name()] = var.value();
   for (const auto& [name, value] : env)

@@ -54,9 +54,7 @@ class [[nodiscard]] BasicSandboxBuilder : public BuilderMethods<BasicSandboxBuil
   /// Gives the command a terminal of its own; its output is on_stdout of on_output().
   Self pty(PtySize size) && { return this->set(command_.exec.pty, std::optional(size)); }
   /// A kernel and initrd of one's own instead of the prepared ones; its init must be the agent.
-  Self guest(GuestAssets assets) && {
-    return this->set(assets_, std::optional(std::move(assets)));
-  }
+  Self guest(GuestAssets assets) && { return this->set(assets_, std::optional(std::move(assets))); }
 
   /// Boots the guest, mounts the shares and starts the command. Done once the machine runs; see
   /// VmHandle::main_process() and VmHandle::wait().

@@ -126,7 +126,7 @@ class BuilderMethods {
   }
   Derived console_enabled() && { return set(config_.console, true); }
   Derived share(std::filesystem::path host_path, std::string target,
-                  MountMode mode = MountMode::ReadOnly) && {
+                MountMode mode = MountMode::ReadOnly) && {
     config_.shares.push_back({std::move(host_path), std::move(target), mode});
     return self();
   }

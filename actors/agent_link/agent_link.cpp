@@ -1,5 +1,5 @@
 #include <actors/agent_link/requests.hpp>
-#include <actors/runtime/callbacks.hpp>
+#include <actors/loop/callback_thread.hpp>
 
 #include <sys/random.h>
 

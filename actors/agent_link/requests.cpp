@@ -1,6 +1,6 @@
 #include <actors/agent_link/requests.hpp>
 
-#include <actors/runtime/callbacks.hpp>
+#include <actors/loop/callback_thread.hpp>
 
 namespace capsa::agent_link {
 

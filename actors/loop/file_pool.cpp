@@ -1,5 +1,5 @@
+#include <actors/loop/callback_thread.hpp>
 #include <actors/loop/file_pool.hpp>
-#include <actors/runtime/callbacks.hpp>
 
 #include <pthread.h>
 

@@ -1,8 +1,8 @@
 #pragma once
 
+#include <actors/loop/callback_thread.hpp>
 #include <actors/loop/epoll_loop.hpp>
 #include <actors/loop/file_pool.hpp>
-#include <actors/runtime/callbacks.hpp>
 #include <actors/runtime/log.hpp>
 #include <atomic>
 #include <backends/qemu/probe.hpp>

@@ -118,7 +118,8 @@ bool ExecTask::on_data(wire::Stream stream, const std::string& bytes) {
 }
 
 bool ExecTask::on_eof(wire::Stream stream) {
-  if (stream != wire::STREAM_INPUT || !stdin_ || stdin_at_once_closed_) return false;
+  if (stream != wire::STREAM_INPUT) return false;
+  if (!stdin_ || stdin_at_once_closed_) return true;  // at its end already, or on a device
   if (terminal_)
     stdin_->close([this] { return terminal_eof(); });
   else

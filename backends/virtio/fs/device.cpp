@@ -123,17 +123,18 @@ void FsDevice::complete() {
     activation_.queues[one.queue].push(one.head, one.written);
     --in_flight_[one.queue];
   }
-  for (QueueIndex index = 0; index < activation_.queues.size(); ++index) {
+  for (std::size_t at = 0; at < activation_.queues.size(); ++at) {
+    const auto index = static_cast<QueueIndex>(at);
     const bool has_new = std::any_of(finished.begin(), finished.end(),
                                      [&](const auto& one) { return one.queue == index; });
-    if (has_new && activation_.queues[index].should_signal()) activation_.interrupt->signal(index);
+    if (has_new && activation_.queues[at].should_signal()) activation_.interrupt->signal(index);
   }
   if (state_ == State::Resetting) {
     finish_reset();
     return;
   }
-  for (QueueIndex index = 0; index < waiting_.size() && state_ == State::Active; ++index) {
-    if (waiting_[index]) drain(index);
+  for (std::size_t at = 0; at < waiting_.size() && state_ == State::Active; ++at) {
+    if (waiting_[at]) drain(static_cast<QueueIndex>(at));
   }
 }
 

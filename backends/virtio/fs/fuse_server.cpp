@@ -65,6 +65,7 @@ FuseReply FuseServer::handle(const FuseRequest& request) {
   if (!whole.take(header)) return {};
   const Operations::Operation* operation = Operations::find(header.opcode);
   const bool answered = operation == nullptr || operation->answered;
+  const bool needs_session = header.opcode != FUSE_INIT && header.opcode != FUSE_DESTROY;
   // What the guest cannot learn about is not begun.
   if (answered && !request.can_reply) return {};
 
@@ -77,12 +78,9 @@ FuseReply FuseServer::handle(const FuseRequest& request) {
     error = parsed.error();
   } else if (operation == nullptr) {
     error = ENOSYS;
-  } else if (!operations_->initialized() && header.opcode != FUSE_INIT &&
-             header.opcode != FUSE_DESTROY) {
-    error = EIO;
   } else if (operations_->read_only() && !operation->on_read_only) {
     error = EROFS;
-  } else if (operation->reply_size > room) {
+  } else if (operation->reply_size > room || (needs_session && !operations_->initialized())) {
     error = EIO;
   } else {
     const FileSizeSignalGuard guard(file_size_limited_);

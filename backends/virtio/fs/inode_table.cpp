@@ -78,14 +78,10 @@ Outcome<InodeTable::Found> InodeTable::adopt(UniqueFd path_fd, std::uint64_t par
   if (!stat) return Errno{stat.error()};
   const FileKey key = key_of(*stat);
   Inode* known = find_key(key);
-  if (known != nullptr && !known->fd) {
-    if (is_same_file(*known, path_fd.get())) {
-      set_fd(*known, std::move(path_fd));
-    } else {
-      // The file is gone and its number was given to another one; the guest's old id stays stale.
-      leave_index(*known);
-      known = nullptr;
-    }
+  if (known != nullptr && !known->fd && !is_same_file(*known, path_fd.get())) {
+    // The file is gone and its number was given to another one; the guest's old id stays stale.
+    leave_index(*known);
+    known = nullptr;
   }
   if (known == nullptr) {
     if (inodes_.size() >= kMaxInodes) return Errno{ENFILE};
@@ -98,8 +94,8 @@ Outcome<InodeTable::Found> InodeTable::adopt(UniqueFd path_fd, std::uint64_t par
     fresh->in_index = true;
     index_.emplace(key, known);
     inodes_.emplace(known->node, std::move(fresh));
-    set_fd(*known, std::move(path_fd));
   }
+  if (!known->fd) set_fd(*known, std::move(path_fd));
   count_lookup(*known, parent, name);
   note_mount(*known);
   return Found{known->node, *stat};

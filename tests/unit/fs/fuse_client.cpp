@@ -1,5 +1,6 @@
 #include <fcntl.h>
 
+#include <algorithm>
 #include <tests/unit/fs/fuse_client.hpp>
 
 namespace capsa::virtio::fs::test {
@@ -131,7 +132,8 @@ Answer FuseClient::read(std::uint64_t handle, std::uint64_t offset, std::uint32_
   in.fh = handle;
   in.offset = offset;
   in.size = size;
-  return call(FUSE_READ, FUSE_ROOT_ID, Args().put(in));
+  constexpr std::size_t kMost = std::size_t{2} << 20;
+  return call(FUSE_READ, FUSE_ROOT_ID, Args().put(in), std::clamp<std::size_t>(size, kRoom, kMost));
 }
 
 Answer FuseClient::write(std::uint64_t handle, std::uint64_t offset, std::string_view data,

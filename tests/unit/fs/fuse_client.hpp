@@ -66,7 +66,7 @@ struct Answer {
 /// where it has not.
 class FuseClient {
  public:
-  static constexpr std::size_t kRoom = std::size_t{2} << 20;
+  static constexpr std::size_t kRoom = std::size_t{128} << 10;
 
   explicit FuseClient(FuseServer& server) : server_(server) {}
 

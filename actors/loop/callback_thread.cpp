@@ -1,4 +1,4 @@
-#include <actors/runtime/callbacks.hpp>
+#include <actors/loop/callback_thread.hpp>
 
 #include <pthread.h>
 

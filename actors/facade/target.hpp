@@ -1,7 +1,6 @@
 #pragma once
 
 #include <actors/protocol/errors.hpp>
-#include <atomic>
 #include <caf/all.hpp>
 #include <capsa/future.hpp>
 #include <chrono>

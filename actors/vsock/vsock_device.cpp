@@ -27,8 +27,8 @@ ConnectionKey key_of(ConnectionId id) {
 VsockState::VsockState(Self self, loop::EpollLoop& loop, std::uint64_t guest_cid, UniqueFd socket)
     : self_(self),
       loop_(loop),
-      device_(std::make_shared<vsock::VsockDevice>(guest_cid, *this)),
-      server_(std::make_shared<vhost_user::Server>(
+      device_(std::make_unique<vsock::VsockDevice>(guest_cid, *this)),
+      server_(std::make_unique<vhost_user::Server>(
           loop, std::move(socket), *device_, [self](const result<void>& end) {
             // The machine closing its end is how every
             // machine ends; the VM hears of that itself.
@@ -45,9 +45,10 @@ void VsockState::on_exit() {
     end_connecting(connection, {ErrorCode::VmEnded, "the VM has ended"});
   connections_.clear();
   bound_.clear();
-  // Not inside a callback of the server's own: this may run in one.
-  auto keep = std::make_pair(std::move(server_), device_);
-  loop_.post([keep]() mutable { keep.first.reset(); });
+  // Now, while there is a Host for the device to tell of its end; an actor's exit is never inside a
+  // callback of the server.
+  server_->close([] {});
+  server_.reset();
 }
 
 caf::result<ConnectionId, std::uint64_t> VsockState::connect(std::uint32_t port,

@@ -59,8 +59,8 @@ class VsockState final : public vsock::Host {
   std::map<std::uint32_t, protocol::VsockEndpoint> bound_;
   std::set<caf::actor_addr> monitored_;
   Connections connections_;
-  std::shared_ptr<vsock::VsockDevice> device_;
-  std::shared_ptr<vhost_user::Server> server_;
+  std::unique_ptr<vsock::VsockDevice> device_;
+  std::unique_ptr<vhost_user::Server> server_;
 };
 
 }  // namespace capsa::vsock_units

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <backends/virtio/fs/device.hpp>
+#include <boost/test/unit_test.hpp>
 #include <memory>
 #include <tests/support/executors.hpp>
 #include <tests/support/fake_driver.hpp>

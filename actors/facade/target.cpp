@@ -17,7 +17,7 @@ class Target::ReplyPort final : public caf::monitorable_actor {
     if (!on_reply) return;
     auto message = element->move_content_to_message();
     if (message.size() == 1 && message.match_element<caf::error>(0)) {
-      const auto why = message.get_as<caf::error>(0);
+      const auto& why = message.get_as<caf::error>(0);
       on_reply(nullptr, &why);
     } else {
       on_reply(&message, nullptr);

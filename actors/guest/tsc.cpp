@@ -1,4 +1,5 @@
 #include <actors/guest/tsc.hpp>
+#include <cmath>
 
 #if defined(__x86_64__)
 #include <cpuid.h>
@@ -56,7 +57,7 @@ std::optional<std::uint32_t> find_khz() {
   const double khz = static_cast<double>(last.ticks - first.ticks) * 1e6 /
                      static_cast<double>(last.nanoseconds - first.nanoseconds);
   if (khz < 1e5 || khz > 2e7) return {};  // 100 MHz to 20 GHz: nothing else is a real counter
-  return static_cast<std::uint32_t>(khz + 0.5);
+  return static_cast<std::uint32_t>(std::lround(khz));
 }
 
 }  // namespace

@@ -37,7 +37,7 @@ bool plan_program(const wire::Exec& request, ChildPlan& plan) {
   for (const auto& var : request.env())
     env[var.name()] = var.value();
   for (const auto& [name, value] : env)
-    plan.env.push_back(name + "=" + value);
+    plan.env.emplace_back(name).append("=").append(value);
 
   plan.working_dir = request.working_dir();
   if (plan.working_dir.empty()) {

@@ -157,12 +157,13 @@ class Spawner::Worker : public Reaper, public std::enable_shared_from_this<Worke
     auto job = std::make_unique<Job>(Job{std::move(request), std::move(done)});
     {
       const std::lock_guard guard(mutex_);
-      if (!stopping_) jobs_.push_back(std::move(job));
+      if (!stopping_) {
+        jobs_.push_back(std::move(job));
+        wake();
+        return;
+      }
     }
-    if (job)
-      job->done(error(ErrorCode::RuntimeShutdown, {}));
-    else
-      wake();
+    job->done(error(ErrorCode::RuntimeShutdown, {}));
   }
 
   bool adopt(pid_t pid, UniqueFd& pidfd) override {

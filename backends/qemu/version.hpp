@@ -12,7 +12,8 @@ struct QemuVersion {
   int minor = 0;
   int micro = 0;
 
-  friend auto operator<=>(const QemuVersion&, const QemuVersion&) = default;
+  friend auto operator<=>(const QemuVersion&, const QemuVersion&) =
+      default;  // NOLINT(modernize-use-nullptr): clang-tidy 14 misreads it
 };
 
 /// The oldest QEMU that the command line is known to work with.

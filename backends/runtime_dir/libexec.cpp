@@ -35,7 +35,7 @@ std::filesystem::path libexec_program(std::string_view name) {
   if (!failed) places.push_back(self.parent_path().parent_path() / "libexec/capsa");
   places.emplace_back(kInstalledLibexec);
   for (const auto& place : places) {
-    const auto program = place / name;
+    auto program = place / name;
     if (is_program(program)) return program;
   }
   return {};

@@ -12,7 +12,8 @@ namespace capsa::vsock {
 struct ConnectionKey {
   std::uint32_t host_port = 0;
   std::uint32_t guest_port = 0;
-  auto operator<=>(const ConnectionKey&) const = default;
+  auto operator<=>(const ConnectionKey&) const =
+      default;  // NOLINT(modernize-use-nullptr): clang-tidy 14 misreads it
 };
 
 /// Why a connection is no more.

@@ -23,7 +23,7 @@ inline constexpr std::uint64_t kInputWindow = std::uint64_t{256} << 10;
 /// First credit for file content, either way: several chunks in flight hide the round trip.
 inline constexpr std::uint64_t kFileWindow = std::uint64_t{1} << 20;
 /// Most credit a stream may have at once; beyond it lies a defect or an attack.
-inline constexpr std::uint64_t kMaxWindow = std::uint64_t{1} << 30;
+inline constexpr std::uint64_t kMaxWindow = std::uint64_t{16} << 20;
 /// First credit for directory entries.
 inline constexpr std::uint64_t kEntryWindow = 4096;
 /// Requests that may run at once on one connection: each may hold a few file descriptors.

@@ -14,14 +14,26 @@ constexpr std::uint32_t kAgentPort = sandbox::agent_port();
 // One piece on its way to the device: a whole guest receive buffer several times over, and small
 // enough that a piece never holds up the messages of other connections for long.
 constexpr std::size_t kPiece = 64 * 1024;
-// A guest that closes the agent's connection is asked again a few times, then left alone until a
-// request needs it.
+// A guest that closes the agent's connection is asked again a few times, after 0.1 to 1.6 s, then
+// left alone until a request needs it.
 constexpr unsigned kAttempts = 5;
 constexpr auto kFirstPause = std::chrono::milliseconds(100);
+// Only a session that has held for so long lets the attempts be counted anew: a guest that takes
+// connections and drops them is not asked again and again.
+constexpr auto kHeld = std::chrono::seconds(5);
+// The guest may start a session once in so long. One that does so without a pause would have us
+// begin sessions, and tell the VM's subscribers of each, as fast as it can.
+constexpr auto kLeastLife = std::chrono::seconds(1);
+// See the class: below, it was the agent, or root in the guest.
+constexpr std::uint32_t kFirstOpenPort = 1024;
+
+std::chrono::nanoseconds wall_clock() {
+  return std::chrono::system_clock::now().time_since_epoch();
+}
 
 agent::Greeting greeting() {
   agent::Greeting out;
-  out.wall_clock = std::chrono::system_clock::now().time_since_epoch();
+  out.wall_clock = wall_clock();
   std::array<std::byte, 64> random;
   if (::getrandom(random.data(), random.size(), 0) == static_cast<ssize_t>(random.size()))
     out.entropy.assign(random.begin(), random.end());
@@ -31,8 +43,13 @@ agent::Greeting greeting() {
 }  // namespace
 
 AgentLinkState::AgentLinkState(Self self, protocol::VsockActor vsock, protocol::VmUnit vm,
-                               CallbackThread& callbacks)
-    : self_(self), vsock_(std::move(vsock)), vm_(std::move(vm)), callbacks_(callbacks) {
+                               CallbackThread& callbacks,
+                               std::shared_ptr<protocol::EndedProcesses> ends)
+    : self_(self),
+      vsock_(std::move(vsock)),
+      vm_(std::move(vm)),
+      callbacks_(callbacks),
+      ends_(std::move(ends)) {
   self_->send(vsock_, protocol::bind_atom_v, kAgentPort, protocol::VsockEndpoint(self_));
 }
 
@@ -41,8 +58,38 @@ AgentLinkState::~AgentLinkState() = default;
 void AgentLinkState::on_exit() {
   const capsa::error why(ErrorCode::VmEnded, "the VM has ended");
   lose(why);
-  waiting_.clear();
-  protocol::fail_all(waiting_ready_, protocol::to_caf(why));
+  fail_waiting(why);
+  // What ended in the guest, but has bytes with a user's function: nobody hears here when those are
+  // taken, and whoever has the end counts on having had all of them.
+  const capsa::error untaken(ErrorCode::VmEnded, "the VM ended before all bytes had been taken");
+  processes_.for_each([&](RunningProcess& process) {
+    if (!process.over()) process.answer(untaken);
+  });
+  for (auto& [id, reading] : readings_)
+    if (reading->promise.pending()) reading->promise.deliver(protocol::to_caf(untaken));
+}
+
+caf::result<void> AgentLinkState::ready() {
+  auto promise = self_->make_response_promise();
+  if (ready_) {
+    promise.deliver(caf::unit);
+    return promise;
+  }
+  waiting_ready_.push_back(promise);
+  look_for_agent();
+  return promise;
+}
+
+void AgentLinkState::on_accept(protocol::ConnectionId connection, std::uint64_t credit) {
+  const bool trusted = protocol::guest_port(connection) < kFirstOpenPort;
+  if (trusted && (!adopted_at_ || self_->clock().now() - *adopted_at_ >= kLeastLife))
+    return adopt(connection, credit);
+  self_->send(vsock_, protocol::reset_atom_v, connection);
+  if (connection_) return;
+  // An agent that cannot have such a port, or was too quick, is at the one where it listens. Who
+  // only pretends to be the agent is not: to listen there takes the same right.
+  if (!lost_) lost_.emplace(ErrorCode::ConnectionClosed, "a connection from the guest was refused");
+  reconnect();
 }
 
 void AgentLinkState::adopt(protocol::ConnectionId connection, std::uint64_t credit) {
@@ -52,15 +99,14 @@ void AgentLinkState::adopt(protocol::ConnectionId connection, std::uint64_t cred
     lose({ErrorCode::ConnectionClosed, "the guest's agent was started anew"});
   }
   connection_ = connection;
+  adopted_at_ = self_->clock().now();
   credit_ = credit;
   session_ = std::make_unique<agent::Session>(*this);
-  session_->start(greeting());
-  flush();
+  greeted_ = false;
 }
 
 void AgentLinkState::on_ready(const AgentVersion&) {
   ready_ = true;
-  attempts_ = 0;
   self_->send(vm_, actors::ready_atom_v);
   for (auto& promise : waiting_ready_)
     promise.deliver(caf::unit);
@@ -68,17 +114,22 @@ void AgentLinkState::on_ready(const AgentVersion&) {
   // Requests made now go out behind the Hello; Session allows it from inside its callback.
   auto waiting = std::exchange(waiting_, {});
   for (auto& request : waiting)
-    request(*session_);
+    request.run(*session_);
 }
 
 void AgentLinkState::on_data(protocol::ConnectionId connection, const std::string& bytes) {
   if (connection != connection_ || !session_) return;
+  // The agent speaks first, and when it is about to listen: what time it is was not stamped while
+  // the guest still had things to do.
+  if (!std::exchange(greeted_, true)) session_->start(greeting());
   const auto fed = session_->feed(std::as_bytes(std::span(bytes)));
   self_->send(vsock_, protocol::taken_atom_v, connection, static_cast<std::uint64_t>(bytes.size()));
   if (!fed.ok()) {
     self_->send(vsock_, protocol::reset_atom_v, connection);
     lose(fed.error());
-    return;
+    // The next session is most likely with the same agent: whoever waits for it learns why now.
+    fail_waiting(fed.error());
+    return reconnect();
   }
   flush();
 }
@@ -91,6 +142,8 @@ void AgentLinkState::on_closed(protocol::ConnectionId connection, const std::str
 
 void AgentLinkState::lose(const capsa::error& why) {
   const bool was_ready = std::exchange(ready_, false);
+  if (was_ready && self_->clock().now() - *adopted_at_ >= kHeld) attempts_ = 0;
+  lost_ = why;
   connection_.reset();
   unsent_.clear();
   // fail_all() may call back into requests; the session must be alive, and not found, meanwhile.
@@ -98,21 +151,49 @@ void AgentLinkState::lose(const capsa::error& why) {
   if (was_ready) self_->send(vm_, protocol::lost_atom_v, std::string(why.message()));
 }
 
+void AgentLinkState::fail_waiting(const capsa::error& why) {
+  auto waiting = std::exchange(waiting_, {});
+  for (auto& request : waiting)
+    request.fail(why);
+  protocol::fail_all(waiting_ready_, protocol::to_caf(why));
+}
+
+void AgentLinkState::look_for_agent() {
+  // Before its first session the agent comes by itself, when it is up.
+  if (!lost_ || connection_ || reconnecting_) return;
+  attempts_ = 0;
+  reconnect();
+}
+
 void AgentLinkState::reconnect() {
-  if (connection_ || attempts_ >= kAttempts) return;
-  ++attempts_;
+  if (connection_ || reconnecting_) return;
+  if (attempts_ >= kAttempts)
+    return fail_waiting({ErrorCode::AgentUnavailable,
+                         "the guest's agent does not answer any more: " + lost_->message(),
+                         "kernel_log() and the console may tell what became of it"});
+  reconnecting_ = true;
+  self_->delayed_send(self_, kFirstPause * (1U << attempts_++), actors::connect_atom_v);
+}
+
+void AgentLinkState::connect() {
+  if (connection_) {
+    reconnecting_ = false;
+    return;
+  }
   self_
       ->request(vsock_, caf::infinite, actors::connect_atom_v, kAgentPort,
                 protocol::VsockEndpoint(self_))
       .then(
           [this](protocol::ConnectionId connection, std::uint64_t credit) {
+            reconnecting_ = false;
             if (!connection_)
               adopt(connection, credit);
             else
               self_->send(vsock_, protocol::reset_atom_v, connection);
           },
           [this](const caf::error&) {
-            self_->delayed_send(self_, kFirstPause * (1U << attempts_), actors::connect_atom_v);
+            reconnecting_ = false;
+            reconnect();
           });
 }
 
@@ -138,16 +219,10 @@ protocol::AgentLink::behavior_type AgentLinkState::make_behavior() {
   using capsa::agent::Session;
   return {
       // -- the agent's interface
-      [this](ready_atom) -> caf::result<void> {
-        auto promise = self_->make_response_promise();
-        if (ready_)
-          promise.deliver(caf::unit);
-        else
-          waiting_ready_.push_back(promise);
-        return promise;
-      },
+      [this](ready_atom) { return ready(); },
       [this](ping_atom) {
-        return ask<void>([](Session& s, Callback<void> done) { s.ping(std::move(done)); });
+        return ask<void>(
+            [](Session& s, Callback<void> done) { s.ping(std::move(done), wall_clock()); });
       },
       [this](info_atom) {
         return ask<GuestInfo>(
@@ -171,6 +246,7 @@ protocol::AgentLink::behavior_type AgentLinkState::make_behavior() {
       [this](read_atom, std::string& path, Sink& sink) {
         return read_file(std::move(path), std::move(sink));
       },
+      [this](read_atom, std::string& path) { return read_whole_file(std::move(path)); },
       [this](write_atom, std::string& path, std::string& content, std::uint32_t mode) {
         return write_file(std::move(path), std::move(content), mode);
       },
@@ -208,7 +284,7 @@ protocol::AgentLink::behavior_type AgentLinkState::make_behavior() {
       },
       // -- the connection
       [this](accept_atom, ConnectionId connection, std::uint64_t credit) {
-        adopt(connection, credit);
+        on_accept(connection, credit);
       },
       [this](data_atom, ConnectionId connection, const std::string& bytes) {
         on_data(connection, bytes);
@@ -235,7 +311,7 @@ protocol::AgentLink::behavior_type AgentLinkState::make_behavior() {
       [this](taken_atom, std::uint64_t id, std::uint32_t stream, std::uint64_t bytes) {
         on_taken(id, stream, bytes);
       },
-      [this](connect_atom) { reconnect(); },
+      [this](connect_atom) { connect(); },
   };
 }
 

@@ -26,14 +26,17 @@ void RunningProcess::fail_writes(const capsa::error& why) {
 }
 
 void RunningProcess::settle() {
-  if (!over()) return;
+  if (over()) answer(*end);
+}
+
+void RunningProcess::answer(const result<ExitStatus>& with) {
   fail_writes({ErrorCode::ConnectionClosed, "the process has ended"});
-  if (started.pending() && !end->ok()) started.deliver(protocol::to_caf(end->error()));
+  if (started.pending() && !with.ok()) started.deliver(protocol::to_caf(with.error()));
   for (auto& waiter : waiters) {
-    if (end->ok())
-      waiter.deliver(**end);
+    if (with.ok())
+      waiter.deliver(*with);
     else
-      waiter.deliver(protocol::to_caf(end->error()));
+      waiter.deliver(protocol::to_caf(with.error()));
   }
   waiters.clear();
 }
@@ -50,9 +53,11 @@ std::shared_ptr<RunningProcess> ProcessTable::find(std::uint64_t id) const {
   return it == processes_.end() ? nullptr : it->second;
 }
 
-void ProcessTable::trim() {
-  for (auto it = processes_.begin(); it != processes_.end() && processes_.size() > kRemembered;)
-    it = it->second->over() ? processes_.erase(it) : std::next(it);
+void ProcessTable::ended(std::uint64_t id) {
+  ended_.push_back(id);
+  if (ended_.size() <= kRemembered) return;
+  processes_.erase(ended_.front());
+  ended_.pop_front();
 }
 
 }  // namespace capsa::agent_link

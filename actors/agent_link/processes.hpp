@@ -2,6 +2,8 @@
 
 #include <agent/host/session.hpp>
 #include <capsa/actors.hpp>
+#include <cstddef>
+#include <cstdint>
 #include <deque>
 #include <map>
 #include <memory>
@@ -29,6 +31,7 @@ struct RunningProcess {
   std::uint64_t outstanding = 0;  ///< bytes with the handlers
   std::optional<result<ExitStatus>> end;
   std::vector<caf::response_promise> waiters;
+  bool told = false;  ///< its end is known beyond this link
 
   bool over() const { return end.has_value() && outstanding == 0; }
   /// Gives what is queued to the session, as far as the guest has room.
@@ -36,6 +39,8 @@ struct RunningProcess {
   void fail_writes(const capsa::error& why);
   /// Answers the waiters, and whoever still waits for the start, once it is over().
   void settle();
+  /// Answers them now.
+  void answer(const result<ExitStatus>& with);
 };
 
 /// The processes of one link, by the id that the link's users know. Ids are never reused; of the
@@ -47,8 +52,8 @@ class ProcessTable {
 
   std::shared_ptr<RunningProcess> add();
   std::shared_ptr<RunningProcess> find(std::uint64_t id) const;
-  /// Forgets the oldest ended ones beyond kRemembered.
-  void trim();
+  /// Notes that a process is over, and forgets those beyond kRemembered whose end is the oldest.
+  void ended(std::uint64_t id);
   template <class F>
   void for_each(F f) {
     for (auto& [id, process] : processes_)
@@ -57,6 +62,7 @@ class ProcessTable {
 
  private:
   std::map<std::uint64_t, std::shared_ptr<RunningProcess>> processes_;
+  std::deque<std::uint64_t> ended_;  // oldest end first
   std::uint64_t next_id_ = 1;
 };
 

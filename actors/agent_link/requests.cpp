@@ -6,11 +6,19 @@ namespace capsa::agent_link {
 
 namespace {
 
-// exec() collects output for its caller: more than this belongs to start() and its handlers.
+// What is collected for a caller, in one string: the guest decides how much comes. More than this
+// belongs to a function that takes it piece by piece.
 constexpr std::size_t kCollectAtMost = 256U << 20;
 
 std::string text(std::span<const std::byte> bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+
+/// False where that would be too much.
+bool collect(std::string& into, std::span<const std::byte> bytes) {
+  if (into.size() + bytes.size() > kCollectAtMost) return false;
+  into.append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  return true;
 }
 
 caf::error no_such_process() {
@@ -22,17 +30,13 @@ constexpr std::uint64_t kReading = 1ULL << 63;
 
 }  // namespace
 
-void AgentLinkState::with_session(std::function<void(agent::Session&)> request) {
+void AgentLinkState::with_session(std::function<void(agent::Session&)> run,
+                                  std::function<void(const capsa::error&)> fail) {
   if (!ready_) {
-    waiting_.push_back(std::move(request));
-    // The user needs the agent again after we had given up on it.
-    if (!connection_ && attempts_ >= 1) {
-      attempts_ = 0;
-      reconnect();
-    }
-    return;
+    waiting_.push_back({std::move(run), std::move(fail)});
+    return look_for_agent();
   }
-  request(*session_);
+  run(*session_);
   flush();
 }
 
@@ -46,22 +50,18 @@ caf::result<ExecResult> AgentLinkState::exec(ExecSpec spec) {
   auto state = std::make_shared<Collect>();
   state->promise = self_->make_response_promise();
   spec.stdin_open = false;
-  with_session([this, state, spec = std::move(spec)](agent::Session& session) {
-    const auto collect = [this, state](std::string ExecResult::*field, agent::Stream stream) {
+  auto run = [this, state, spec = std::move(spec)](agent::Session& session) {
+    const auto output = [this, state](std::string ExecResult::*field, agent::Stream stream) {
       return [this, state, field, stream](std::span<const std::byte> bytes) {
-        auto& into = state->result.*field;
-        if (into.size() + bytes.size() > kCollectAtMost) {
-          state->too_much = true;
-          session_->cancel(state->id);
-          return;
-        }
-        into += text(bytes);
-        session_->grant(state->id, stream, bytes.size());
+        if (collect(state->result.*field, bytes))
+          return session_->grant(state->id, stream, bytes.size());
+        state->too_much = true;
+        session_->cancel(state->id);
       };
     };
     agent::ExecEvents events;
-    events.stdout_data = collect(&ExecResult::stdout_data, agent::Stream::Output);
-    events.stderr_data = collect(&ExecResult::stderr_data, agent::Stream::Error);
+    events.stdout_data = output(&ExecResult::stdout_data, agent::Stream::Output);
+    events.stderr_data = output(&ExecResult::stderr_data, agent::Stream::Error);
     events.done = [state](result<ExitStatus> status) {
       if (state->too_much) {
         state->promise.deliver(
@@ -75,7 +75,9 @@ caf::result<ExecResult> AgentLinkState::exec(ExecSpec spec) {
       }
     };
     state->id = session.exec(spec, std::move(events));
-  });
+  };
+  with_session(run,
+               [state](const capsa::error& why) { state->promise.deliver(protocol::to_caf(why)); });
   return state->promise;
 }
 
@@ -84,7 +86,11 @@ caf::result<actors::StartedProcess> AgentLinkState::start(ExecSpec spec, OutputH
   process->handlers = std::move(handlers);
   process->started = self_->make_response_promise();
   auto promise = process->started;
-  with_session([this, process, spec = std::move(spec)](agent::Session& session) {
+  const auto over = [this, process](result<ExitStatus> end) {
+    process->end = std::move(end);
+    settle(*process);
+  };
+  auto run = [this, process, over, spec = std::move(spec)](agent::Session& session) {
     agent::ExecEvents events;
     events.started = [process](std::int64_t pid) {
       process->started.deliver(actors::StartedProcess{process->id, pid});
@@ -105,15 +111,21 @@ caf::result<actors::StartedProcess> AgentLinkState::start(ExecSpec spec, OutputH
     events.stdin_closed = [process] {
       process->fail_writes({ErrorCode::ConnectionClosed, "the process reads no more input"});
     };
-    events.done = [this, process](result<ExitStatus> status) {
-      process->end = std::move(status);
-      process->settle();
-      processes_.trim();
-    };
+    events.done = over;
     process->request = session.exec(spec, std::move(events));
     process->pump(session);
-  });
+  };
+  with_session(std::move(run), over);
   return promise;
+}
+
+void AgentLinkState::settle(RunningProcess& process) {
+  process.settle();
+  if (!process.over() || std::exchange(process.told, true)) return;
+  // What they hold may be what keeps this VM alive.
+  process.handlers = {};
+  ends_->add(self_->id(), process.id, *process.end);
+  processes_.ended(process.id);
 }
 
 caf::result<ExitStatus> AgentLinkState::wait(std::uint64_t id) {
@@ -149,7 +161,7 @@ caf::result<std::uint64_t> AgentLinkState::read_file(std::string path, actors::S
   reading->sink = std::move(sink);
   reading->promise = self_->make_response_promise();
   auto promise = reading->promise;
-  with_session([this, reading, path = std::move(path)](agent::Session& session) {
+  auto run = [this, reading, path = std::move(path)](agent::Session& session) {
     const std::uint64_t id = kReading | next_reading_++;
     readings_.emplace(id, reading);
     agent::ReadEvents events;
@@ -163,8 +175,44 @@ caf::result<std::uint64_t> AgentLinkState::read_file(std::string path, actors::S
       finish(id, *reading);
     };
     reading->request = session.read_file(path, {}, std::move(events));
-  });
+  };
+  with_session(
+      run, [reading](const capsa::error& why) { reading->promise.deliver(protocol::to_caf(why)); });
   return promise;
+}
+
+caf::result<std::string> AgentLinkState::read_whole_file(std::string path) {
+  struct Collect {
+    caf::response_promise promise;
+    std::string content;
+    agent::RequestId id = 0;
+    bool too_much = false;
+  };
+  auto state = std::make_shared<Collect>();
+  state->promise = self_->make_response_promise();
+  auto run = [this, state, path = std::move(path)](agent::Session& session) {
+    agent::ReadEvents events;
+    events.data = [this, state](std::span<const std::byte> bytes) {
+      if (collect(state->content, bytes))
+        return session_->grant(state->id, agent::Stream::Output, bytes.size());
+      state->too_much = true;
+      session_->cancel(state->id);
+    };
+    events.done = [state](result<void> end) {
+      if (state->too_much)
+        state->promise.deliver(
+            protocol::to_caf({ErrorCode::ResourceExhausted, "the file has more than 256 MiB",
+                              "use read_file() with a function that takes it piece by piece"}));
+      else if (!end.ok())
+        state->promise.deliver(protocol::to_caf(end.error()));
+      else
+        state->promise.deliver(std::move(state->content));
+    };
+    state->id = session.read_file(path, {}, std::move(events));
+  };
+  with_session(run,
+               [state](const capsa::error& why) { state->promise.deliver(protocol::to_caf(why)); });
+  return state->promise;
 }
 
 void AgentLinkState::finish(std::uint64_t id, Reading& reading) {
@@ -188,7 +236,7 @@ caf::result<void> AgentLinkState::write_file(std::string path, std::string conte
   auto writing = std::make_shared<Writing>();
   writing->promise = self_->make_response_promise();
   writing->content = std::move(content);
-  with_session([this, writing, path = std::move(path), mode](agent::Session& session) {
+  auto run = [this, writing, path = std::move(path), mode](agent::Session& session) {
     const auto pump = [this, writing] {
       if (writing->finished || writing->id == 0) return;
       const auto all = std::as_bytes(std::span(writing->content));
@@ -207,7 +255,9 @@ caf::result<void> AgentLinkState::write_file(std::string path, std::string conte
     options.mode = mode;
     writing->id = session.write_file(path, options, std::move(events));
     pump();
-  });
+  };
+  with_session(
+      run, [writing](const capsa::error& why) { writing->promise.deliver(protocol::to_caf(why)); });
   return writing->promise;
 }
 
@@ -217,7 +267,12 @@ void AgentLinkState::deliver(const actors::Sink& sink, std::uint64_t id, std::ui
   // Weak: a handler that blocks must not keep the link alive past its VM.
   caf::actor_addr weak = self_->address();
   callbacks_.post([sink, id, stream, piece, weak] {
-    if (sink) sink(*piece);
+    try {
+      if (sink) sink(*piece);
+    } catch (...) {
+      // The user's function has nobody to tell. Its bytes are taken all the same: whoever waits for
+      // the end of the stream would wait for ever.
+    }
     if (auto strong = caf::actor_cast<caf::strong_actor_ptr>(weak))
       caf::anon_send(caf::actor_cast<caf::actor>(strong), protocol::taken_atom_v, id, stream,
                      static_cast<std::uint64_t>(piece->size()));
@@ -237,7 +292,7 @@ void AgentLinkState::on_taken(std::uint64_t id, std::uint32_t stream, std::uint6
     if (session_ && !process->end)
       session_->grant(process->request, stream == 0 ? agent::Stream::Output : agent::Stream::Error,
                       bytes);
-    process->settle();
+    settle(*process);
   }
   flush();
 }

@@ -9,9 +9,12 @@ template <class T>
 caf::result<T> AgentLinkState::ask(
     std::function<void(agent::Session&, agent::Callback<T>)> request) {
   auto promise = std::make_shared<caf::response_promise>(self_->make_response_promise());
-  with_session([request = std::move(request), promise](agent::Session& session) {
-    request(session, [promise](result<T> value) { protocol::answer(*promise, std::move(value)); });
-  });
+  with_session(
+      [request = std::move(request), promise](agent::Session& session) {
+        request(session,
+                [promise](result<T> value) { protocol::answer(*promise, std::move(value)); });
+      },
+      [promise](const capsa::error& why) { promise->deliver(protocol::to_caf(why)); });
   return *promise;
 }
 

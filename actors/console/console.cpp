@@ -18,6 +18,15 @@ namespace {
 constexpr std::size_t kUnwritten = 16U << 20;
 // One answer of "whatever is there": the whole ring at most.
 constexpr std::size_t kReadAtMost = OutputRing::kDefaultCapacity;
+// What is longer never ends: timers count in nanoseconds, of which 63 bits hold three centuries.
+constexpr caf::timespan kLongest = std::chrono::hours(24) * 36500;
+
+void answer_text(caf::response_promise& promise, result<ConsoleMatch> match) {
+  if (match.ok())
+    promise.deliver(std::move(match->text));
+  else
+    promise.deliver(protocol::to_caf(match.error()));
+}
 
 }  // namespace
 
@@ -111,13 +120,17 @@ void ConsoleState::update() {
 }
 
 void ConsoleState::limit(const LimitPtr& limit, Waiters::Id id, caf::timespan timeout) {
-  if (limit->over || timeout.count() <= 0) return;
-  limit->timer = loop_.call_after(timeout, [this, limit, id, timeout] {
+  if (limit->over || timeout > kLongest) return;
+  const auto give_up = [this, limit, id, timeout] {
     limit->timer = 0;
     const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(timeout);
     waiters_.cancel(id, waiters_.timeout_error(id, ms), loop_.now());
     schedule_wakeup();
-  });
+  };
+  if (timeout.count() > 0)
+    limit->timer = loop_.call_after(timeout, give_up);
+  else
+    give_up();
 }
 
 void ConsoleState::lift(Limit& limit) {
@@ -136,19 +149,47 @@ void ConsoleState::schedule_wakeup() {
   });
 }
 
-Waiters::OnMatch ConsoleState::answer_text(caf::response_promise promise) const {
-  auto boxed = std::make_shared<caf::response_promise>(std::move(promise));
-  return [boxed](result<ConsoleMatch> match) {
-    if (match.ok())
-      boxed->deliver(std::move(match->text));
-    else
-      boxed->deliver(protocol::to_caf(match.error()));
-  };
+template <class Queue>
+caf::result<std::string> ConsoleState::read(caf::timespan timeout, Queue queue) {
+  auto promise = std::make_shared<caf::response_promise>(self_->make_response_promise());
+  auto deadline = std::make_shared<Limit>();
+  const Waiters::Id id = queue([this, promise, deadline](result<ConsoleMatch> match) {
+    lift(*deadline);
+    answer_text(*promise, std::move(match));
+  });
+  limit(deadline, id, timeout);
+  return *promise;
+}
+
+caf::result<std::string> ConsoleState::read_for(std::uint64_t reader) {
+  auto promise = std::make_shared<caf::response_promise>(self_->make_response_promise());
+  auto answered = std::make_shared<bool>(false);  // maybe inside the call
+  const auto id = waiters_.read_some(kReadAtMost, loop_.now(),
+                                     [this, promise, answered, reader](result<ConsoleMatch> match) {
+                                       *answered = true;
+                                       readers_.erase(reader);
+                                       answer_text(*promise, std::move(match));
+                                     });
+  if (!*answered) readers_.insert_or_assign(reader, id);
+  return *promise;
+}
+
+void ConsoleState::take_back(std::uint64_t reader) {
+  const auto waiting = readers_.extract(reader);
+  if (!waiting) return;
+  waiters_.cancel(waiting.mapped(), {ErrorCode::Canceled, "the reader has gone"}, loop_.now());
+  schedule_wakeup();
 }
 
 template <class Talk, class Give>
 void ConsoleState::converse(std::shared_ptr<Talk> talk, caf::timespan timeout,
                             caf::response_promise promise, Give give) {
+  if (timeout.count() <= 0) {
+    promise.deliver(protocol::to_caf({ErrorCode::Timeout,
+                                      "no time was given, so nothing was written to the console",
+                                      "what is done in the guest takes a while"}));
+    return;
+  }
   auto boxed = std::make_shared<caf::response_promise>(std::move(promise));
   auto deadline = std::make_shared<Limit>();
   const auto id = waiters_.converse(talk, loop_.now(),
@@ -186,15 +227,15 @@ protocol::ConsoleUnit::behavior_type ConsoleState::make_behavior() {
         schedule_wakeup();
         return *boxed;
       },
-      [this](read_atom) -> caf::result<std::string> {
-        auto promise = self_->make_response_promise();
-        waiters_.read_available(loop_.now(), answer_text(promise));
-        return promise;
+      [this](read_atom, caf::timespan timeout) {
+        return read(timeout, [this](Waiters::OnMatch done) {
+          return waiters_.read_available(loop_.now(), std::move(done));
+        });
       },
-      [this](read_atom, wait_atom) -> caf::result<std::string> {
-        auto promise = self_->make_response_promise();
-        waiters_.read_some(kReadAtMost, loop_.now(), answer_text(promise));
-        return promise;
+      [this](read_atom, wait_atom, caf::timespan timeout) {
+        return read(timeout, [this](Waiters::OnMatch done) {
+          return waiters_.read_some(kReadAtMost, loop_.now(), std::move(done));
+        });
       },
       [this](exec_atom, const std::string& command,
              caf::timespan timeout) -> caf::result<ConsoleOutput> {
@@ -227,6 +268,8 @@ protocol::ConsoleUnit::behavior_type ConsoleState::make_behavior() {
       },
       [this](attach_atom, const FdBox& line) { attach(line.take()); },
       [this](detach_atom, const std::string& why) { detach(why); },
+      [this](read_atom, wait_atom, std::uint64_t reader) { return read_for(reader); },
+      [this](cancel_atom, std::uint64_t reader) { take_back(reader); },
   };
 }
 

@@ -4,6 +4,7 @@
 #include <actors/loop/epoll_loop.hpp>
 #include <actors/protocol/internal.hpp>
 #include <deque>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -41,11 +42,15 @@ class ConsoleState {
   void write_line();
   void queue(std::string bytes, caf::response_promise promise);
   void update();
-  /// Ends a waiter after `timeout`, 0 for never; lifted when the waiter is answered.
+  /// Ends a waiter after `timeout`, at once where there is none; lifted when it is answered.
   void limit(const LimitPtr& limit, Waiters::Id id, caf::timespan timeout);
   void lift(Limit& limit);
   void schedule_wakeup();
-  Waiters::OnMatch answer_text(caf::response_promise promise) const;
+  /// Reads by `queue`, which is given what to do with it.
+  template <class Queue>
+  caf::result<std::string> read(caf::timespan timeout, Queue queue);
+  caf::result<std::string> read_for(std::uint64_t reader);
+  void take_back(std::uint64_t reader);
   /// Runs a conversation; `give` answers the promise once it has succeeded.
   template <class Talk, class Give>
   void converse(std::shared_ptr<Talk> talk, caf::timespan timeout, caf::response_promise promise,
@@ -57,6 +62,7 @@ class ConsoleState {
   UniqueFd line_;
   std::deque<Write> writes_;
   Loop::TimerId wakeup_ = 0;
+  std::map<std::uint64_t, Waiters::Id> readers_;  // who may still take their request back
 };
 
 }  // namespace capsa::console

@@ -15,7 +15,7 @@ std::chrono::nanoseconds brief(const detail::AgentImpl& agent) {
 }
 /// Time of what may take as long as it takes: bounded only by the VM's time-out, if it has one.
 std::chrono::nanoseconds open_ended(const detail::AgentImpl& agent) {
-  return agent.vm->limit({});
+  return agent.vm->limit();
 }
 
 }  // namespace
@@ -49,11 +49,7 @@ future<Process> AgentClient::start(ExecSpec spec, OutputHandlers handlers) const
 }
 
 future<std::string> AgentClient::read_file(std::string path) const {
-  auto content = std::make_shared<std::string>();
-  return detail::ask_map<std::string, std::uint64_t>(
-      *impl_->target, open_ended(*impl_), [content](std::uint64_t) { return std::move(*content); },
-      read_atom_v, std::move(path),
-      Sink([content](std::string_view chunk) { content->append(chunk); }));
+  return impl_->target->ask<std::string>(open_ended(*impl_), read_atom_v, std::move(path));
 }
 
 future<std::uint64_t> AgentClient::read_file(std::string path,
@@ -126,18 +122,28 @@ future<void> Process::resize(PtySize size) const {
 
 future<ExitStatus> Process::wait() const {
   const auto& agent = *impl_->agent;
-  return agent.target->ask<ExitStatus>(open_ended(agent), wait_atom_v, impl_->started.id);
+  const auto link = agent.target->actor()->id();
+  promise<ExitStatus> p(agent.target->post());
+  agent.target->ask_then<ExitStatus>(
+      open_ended(agent),
+      [p, link, id = impl_->started.id,
+       ends = agent.vm->shared().ended_processes()](result<ExitStatus> status) {
+        // The agent's actor ends with its boot; what became of the process is known beyond that.
+        auto known = status.ok() ? std::nullopt : ends->find(link, id);
+        p.set(known ? std::move(*known) : std::move(status));
+      },
+      wait_atom_v, impl_->started.id);
+  return p.get_future();
 }
 
 // -- from a VM to its agent
 
 namespace {
 
-future<AgentClient> agent_of(const std::shared_ptr<detail::VmImpl>& vm,
-                             std::chrono::nanoseconds deadline) {
+future<AgentClient> agent_of(const std::shared_ptr<detail::VmImpl>& vm, detail::Deadline deadline) {
   promise<AgentClient> p(vm->target().post());
   vm->target().ask_then<AgentActor>(
-      kPatience,
+      deadline,
       [vm, p, deadline](result<AgentActor> actor) {
         if (!actor.ok()) {
           p.set(actor.error());
@@ -172,15 +178,16 @@ future<AgentClient> VmHandle::agent() const {
 
 future<Process> VmHandle::main_process() const {
   promise<Process> p(impl_->target().post());
+  const detail::Deadline deadline(impl_->limit());
   impl_->target().ask_then<StartedProcess>(
-      impl_->limit({}),
-      [vm = impl_, p](result<StartedProcess> started) {
+      deadline,
+      [vm = impl_, p, deadline](result<StartedProcess> started) {
         if (!started.ok()) {
           p.set(started.error());
           return;
         }
         vm->target().ask_then<AgentActor>(
-            kPatience,
+            deadline,
             [vm, p, started = *started](result<AgentActor> actor) {
               if (!actor.ok()) {
                 p.set(actor.error());
@@ -205,7 +212,7 @@ future<AgentClient> wait_ready(const VsockSocket& socket, std::chrono::milliseco
         capsa::error(ErrorCode::InvalidConfig,
                      "vsock port " + std::to_string(socket.port()) + " is not the agent's",
                      "use the socket of sandbox::agent_port(), 52"));
-  return agent_of(socket.vm(), timeout);
+  return agent_of(socket.vm(), detail::bounded(timeout));
 }
 
 }  // namespace sandbox

@@ -83,17 +83,14 @@ result<VmHandle> build_vm(const std::shared_ptr<RuntimeImpl>& runtime, VmConfig 
   complete(plan->config, services->runtime_dir.path() / ("vm-" + plan->id));
 
   auto shared = std::make_shared<vm::VmShared>();
-  protocol::VmUnit actor;
-  runtime->on_owner([&] {
-    actor = protocol::spawn_state<protocol::VmUnit, vm::VmState>(
-        services->system, std::ref(*services), std::shared_ptr<const vm::VmPlan>(plan), shared);
+  const auto actor = runtime->add_vm(plan->config.name, [&] {
+    return caf::actor_cast<caf::strong_actor_ptr>(
+        protocol::spawn_state<protocol::VmUnit, vm::VmState>(
+            services->system, std::ref(*services), std::shared_ptr<const vm::VmPlan>(plan),
+            shared));
   });
-  const auto strong = caf::actor_cast<caf::strong_actor_ptr>(actor);
-  if (!runtime->add_vm(strong, plan->config.name)) {
-    protocol::kill_now(actor);
-    return refuse(shut_down());
-  }
-  auto target = facade::Target::make(services->system, strong, runtime->post());
+  if (!actor) return refuse(shut_down());
+  auto target = facade::Target::make(services->system, actor, runtime->post());
   return VmHandle(std::make_shared<detail::VmImpl>(runtime, std::move(plan), std::move(shared),
                                                    std::move(target)));
 }

@@ -5,7 +5,7 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
-#include <array>
+#include <atomic>
 #include <cerrno>
 
 namespace capsa::facade {
@@ -24,7 +24,9 @@ result<Pipe> make_pipe() {
 }
 
 /// Carries output to a pipe: reads the console, writes what fits, waits for room on a loop, reads
-/// on. Holds the console's target and not its VM: an fd somebody forgot does not keep a VM alive.
+/// on. Once the pipe's reader has gone it takes no output any more, so that the next one who reads
+/// the console finds it. Holds the console's target and not its VM: an fd somebody forgot does not
+/// keep a VM alive. On the loop's thread.
 class Pump : public std::enable_shared_from_this<Pump> {
  public:
   Pump(std::shared_ptr<Target> target, UniqueFd pipe, loop::EpollLoop& loop,
@@ -34,23 +36,56 @@ class Pump : public std::enable_shared_from_this<Pump> {
         loop_(loop),
         services_(std::move(services)) {}
 
-  void read_more() {
-    target_->ask_then<std::string>(
-        {},
-        [self = shared_from_this()](result<std::string> bytes) {
-          // Empty or an error: the VM has ended. Dropping the pipe is the end of file.
-          if (!bytes.ok() || bytes->empty()) return;
-          self->bytes_ = std::move(*bytes);
-          self->done_ = 0;
-          self->on_loop([self] { self->write_some(); });
-        },
-        actors::read_atom_v, actors::wait_atom_v);
+  /// From any thread.
+  void start() {
+    on_loop([self = shared_from_this()] {
+      self->loop_.watch(self->pipe_.get(), kReaderGone,
+                        [self](std::uint32_t events) { self->on_ready(events); });
+      self->read_more();
+    });
   }
 
  private:
+  // Reported whether asked for or not; but the loop does not look at an fd of which nothing is
+  // asked.
+  static constexpr std::uint32_t kReaderGone = EPOLLERR;
+
+  static std::uint64_t next_id() {
+    static std::atomic<std::uint64_t> next{1};
+    return next++;
+  }
+
   void on_loop(std::function<void()> work) {
     // The loop lives as long as the services do.
     if (const auto alive = services_.lock()) loop_.post(std::move(work));
+  }
+
+  void read_more() {
+    reading_ = true;
+    target_->ask_then<std::string>(
+        {},
+        [self = shared_from_this()](result<std::string> bytes) {
+          self->on_loop(
+              [self, bytes = std::move(bytes)]() mutable { self->take(std::move(bytes)); });
+        },
+        actors::read_atom_v, actors::wait_atom_v, id_);
+  }
+
+  void take(result<std::string> bytes) {
+    reading_ = false;
+    if (!pipe_) return;  // the reader went while this was on its way
+    // Empty or an error: the VM has ended. Dropping the pipe is the end of file.
+    if (!bytes.ok() || bytes->empty()) return close();
+    bytes_ = std::move(*bytes);
+    done_ = 0;
+    write_some();
+  }
+
+  void on_ready(std::uint32_t events) {
+    if ((events & EPOLLERR) != 0)
+      close();
+    else
+      write_some();
   }
 
   void write_some() {
@@ -59,22 +94,29 @@ class Pump : public std::enable_shared_from_this<Pump> {
       if (n >= 0) {
         done_ += static_cast<std::size_t>(n);
       } else if (errno == EAGAIN) {
-        loop_.watch(pipe_.get(), EPOLLOUT, [self = shared_from_this()](std::uint32_t) {
-          self->loop_.unwatch(self->pipe_.get());
-          self->write_some();
-        });
-        return;
+        return loop_.rearm(pipe_.get(), kReaderGone | EPOLLOUT);
       } else if (errno != EINTR) {
-        return;  // the reader has closed its end
+        return close();  // the reader has closed its end
       }
     }
-    read_more();
+    loop_.rearm(pipe_.get(), kReaderGone);
+    if (!reading_) read_more();
+  }
+
+  void close() {
+    if (reading_) target_->tell(protocol::cancel_atom_v, id_);
+    // What keeps this alive is the watch, and the request while there is one.
+    const auto self = shared_from_this();
+    loop_.unwatch(pipe_.get());
+    pipe_.reset();
   }
 
   std::shared_ptr<Target> target_;
   UniqueFd pipe_;
   loop::EpollLoop& loop_;
   std::weak_ptr<Services> services_;
+  const std::uint64_t id_ = next_id();
+  bool reading_ = false;
   std::string bytes_;
   std::size_t done_ = 0;
 };
@@ -135,7 +177,7 @@ result<UniqueFd> reader_fd(const std::shared_ptr<detail::ConsoleImpl>& console) 
   if (!pipe.ok()) return pipe.error();
   std::make_shared<Pump>(console->target, std::move(pipe->write), (*services)->next_loop(),
                          *services)
-      ->read_more();
+      ->start();
   return std::move(pipe->read);
 }
 

@@ -5,13 +5,15 @@ namespace capsa {
 
 using namespace actors;
 using detail::ask_map;
+using detail::bounded;
 
 namespace {
 
-/// The console's actor keeps the time-out, so that its error can tell the last lines; the request's
-/// own deadline is only a net below it.
+/// The console's actor keeps the time-out, so that its error can tell the last lines and nobody who
+/// has given up takes output from those who come later; the request's own deadline is only a net
+/// below it.
 std::chrono::nanoseconds net(caf::timespan timeout) {
-  return timeout.count() > 0 ? timeout + detail::kPatience : std::chrono::nanoseconds(0);
+  return timeout > facade::kLongest ? facade::kForever : timeout + detail::kPatience;
 }
 
 future<ConsoleMatch> match(const detail::ConsoleImpl& impl, Lines patterns, caf::timespan timeout) {
@@ -29,38 +31,39 @@ future<std::string> match_text(const detail::ConsoleImpl& impl, std::string patt
 }  // namespace
 
 future<std::string> Console::wait_for(std::string pattern) {
-  return match_text(*impl_, std::move(pattern), impl_->vm->limit({}));
+  return match_text(*impl_, std::move(pattern), impl_->vm->limit());
 }
 
 future<std::string> Console::wait_for_timeout(std::string pattern,
                                               std::chrono::milliseconds timeout) {
-  return match_text(*impl_, std::move(pattern), timeout);
+  return match_text(*impl_, std::move(pattern), bounded(timeout));
 }
 
 future<ConsoleMatch> Console::wait_for_any(std::vector<std::string> patterns) {
-  return match(*impl_, std::move(patterns), impl_->vm->limit({}));
+  return match(*impl_, std::move(patterns), impl_->vm->limit());
 }
 
 future<ConsoleMatch> Console::wait_for_any(std::vector<std::string> patterns,
                                            std::chrono::milliseconds timeout) {
-  return match(*impl_, std::move(patterns), timeout);
+  return match(*impl_, std::move(patterns), bounded(timeout));
 }
 
 future<std::string> Console::read_available() {
-  return impl_->target->ask<std::string>(impl_->vm->limit({}), read_atom_v);
+  const caf::timespan timeout = impl_->vm->limit();
+  return impl_->target->ask<std::string>(net(timeout), read_atom_v, timeout);
 }
 
 future<void> Console::write(std::string bytes) {
-  return impl_->target->ask<void>(impl_->vm->limit({}), write_atom_v, std::move(bytes));
+  return impl_->target->ask<void>(impl_->vm->limit(), write_atom_v, std::move(bytes));
 }
 
 future<ConsoleOutput> Console::exec(std::string command, std::chrono::milliseconds timeout) {
-  return impl_->target->ask<ConsoleOutput>(net(timeout), exec_atom_v, std::move(command),
-                                           caf::timespan(timeout));
+  const caf::timespan limit = bounded(timeout);
+  return impl_->target->ask<ConsoleOutput>(net(limit), exec_atom_v, std::move(command), limit);
 }
 
 future<std::string> Console::run_command(std::string command, std::string prompt) {
-  const caf::timespan timeout = impl_->vm->limit({});
+  const caf::timespan timeout = impl_->vm->limit();
   return impl_->target->ask<std::string>(net(timeout), run_atom_v, std::move(command),
                                          std::move(prompt), timeout);
 }
@@ -77,7 +80,8 @@ std::pair<ConsoleReader, ConsoleWriter> Console::split() {
 }
 
 future<std::string> ConsoleReader::read() {
-  return impl_->target->ask<std::string>(impl_->vm->limit({}), read_atom_v, wait_atom_v);
+  const caf::timespan timeout = impl_->vm->limit();
+  return impl_->target->ask<std::string>(net(timeout), read_atom_v, wait_atom_v, timeout);
 }
 
 result<int> ConsoleReader::fd() {
@@ -90,7 +94,7 @@ result<int> ConsoleReader::fd() {
 }
 
 future<void> ConsoleWriter::write(std::string bytes) {
-  return impl_->target->ask<void>(impl_->vm->limit({}), write_atom_v, std::move(bytes));
+  return impl_->target->ask<void>(impl_->vm->limit(), write_atom_v, std::move(bytes));
 }
 
 result<int> ConsoleWriter::fd() {

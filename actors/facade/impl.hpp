@@ -5,10 +5,15 @@
 #include <actors/runtime/runtime_impl.hpp>
 #include <actors/vm/vm_plan.hpp>
 #include <chrono>
+#include <map>
 #include <memory>
+#include <mutex>
 
 namespace capsa::detail {
 
+using facade::bounded;
+using facade::Deadline;
+using facade::kForever;
 using facade::Target;
 using std::chrono::nanoseconds;
 
@@ -33,22 +38,27 @@ class VmImpl {
   RuntimeImpl& runtime() const noexcept { return *runtime_; }
   Target& target() const noexcept { return *target_; }
 
-  /// The bound of an operation that has none of its own: the VM's time-out, else `otherwise`.
-  nanoseconds limit(nanoseconds otherwise) const {
+  /// The bound of an operation that has none of its own: the VM's time-out, else `otherwise`. For
+  /// an operation of several requests, make one Deadline of it.
+  nanoseconds limit(nanoseconds otherwise = kForever) const {
     return plan_->config.timeout ? nanoseconds(*plan_->config.timeout) : otherwise;
   }
-  /// A target for another actor of this VM.
+  /// The target for another actor of this VM; the same one until that actor ends, as it leaves
+  /// something behind with the actor. Thread-safe.
   template <class Handle>
   std::shared_ptr<Target> target_of(const Handle& handle) const {
-    return Target::make(target_->system(), caf::actor_cast<caf::strong_actor_ptr>(handle),
-                        target_->post());
+    return target_of(caf::actor_cast<caf::strong_actor_ptr>(handle));
   }
 
  private:
+  std::shared_ptr<Target> target_of(const caf::strong_actor_ptr& actor) const;
+
   std::shared_ptr<RuntimeImpl> runtime_;
   std::shared_ptr<const vm::VmPlan> plan_;
   std::shared_ptr<vm::VmShared> shared_;
   std::shared_ptr<Target> target_;
+  mutable std::mutex mutex_;  // guards units_
+  mutable std::map<caf::actor_id, std::shared_ptr<Target>> units_;
 };
 
 /// Behind Console and its halves.
@@ -87,7 +97,7 @@ struct HandleAccess {
 
 /// Turns `future<A>` plus `f(A) -> B` into a future of B on the answering thread.
 template <class B, class A, class F, class... Ts>
-future<B> ask_map(Target& target, nanoseconds deadline, F f, Ts&&... xs) {
+future<B> ask_map(Target& target, Deadline deadline, F f, Ts&&... xs) {
   promise<B> p(target.post());
   target.ask_then<A>(
       deadline,

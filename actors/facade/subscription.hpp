@@ -5,13 +5,16 @@
 #include <capsa/status.hpp>
 #include <functional>
 #include <memory>
+#include <string>
 
 namespace capsa::detail {
 
 /// An actor that hands a VM's events to a function on the callback thread, until it is dropped.
 class SubscriptionImpl {
  public:
-  static std::shared_ptr<SubscriptionImpl> make(const RuntimeImpl& runtime, facade::Target& vm,
+  /// `name` is the VM's. Once the runtime is being shut down there is nothing to be heard any more.
+  static std::shared_ptr<SubscriptionImpl> make(const RuntimeImpl& runtime, const std::string& name,
+                                                facade::Target& vm,
                                                 std::function<void(const VmEvent&)> on_event);
   ~SubscriptionImpl();
   SubscriptionImpl(const SubscriptionImpl&) = delete;

@@ -2,6 +2,18 @@
 
 namespace capsa::facade {
 
+namespace {
+
+// What an actor takes at most until a message has its turn, unless something is wrong.
+constexpr std::chrono::nanoseconds kTurn = std::chrono::seconds(1);
+
+caf::error ended() {
+  return protocol::to_caf(
+      {ErrorCode::NotRunning, "the VM has ended, or its runtime was shut down"});
+}
+
+}  // namespace
+
 /// Takes the first response or time-out of one request; whatever comes later finds nothing pending.
 class Target::ReplyPort final : public caf::monitorable_actor {
  public:
@@ -71,31 +83,46 @@ void Target::fail_all() {
     pending.swap(pending_);
     last = std::move(keep_);
   }
-  const auto why =
-      protocol::to_caf({ErrorCode::NotRunning, "the VM has ended, or its runtime was shut down"});
+  const auto why = ended();
   for (const auto& [id, on_reply] : pending)
     on_reply(nullptr, &why);
 }
 
-void Target::send(std::chrono::nanoseconds deadline, caf::message content, OnReply on_reply) {
+void Target::send(Deadline deadline, caf::message content, OnReply on_reply) {
   const auto keep = on_reply;
   const auto id = add(std::move(on_reply));
   if (id == 0) {
-    const auto why =
-        protocol::to_caf({ErrorCode::NotRunning, "the VM has ended, or its runtime was shut down"});
+    const auto why = ended();
     keep(nullptr, &why);
     return;
   }
+  const bool only_looks = deadline.passed();
+  enqueue(id, only_looks ? Deadline() : deadline, std::move(content));
+  if (only_looks) check_behind(id);
+}
+
+void Target::enqueue(std::uint64_t id, const Deadline& deadline, caf::message content) {
   caf::actor_config config;
   auto port = caf::make_actor<ReplyPort, caf::strong_actor_ptr>(
       system_.next_actor_id(), system_.node(), &system_, config, weak_from_this(), id);
   const auto request = caf::make_message_id(caf::normal_message_priority_constant{}, 1);
-  if (deadline.count() > 0)
-    system_.clock().set_request_timeout(system_.clock().now() + deadline,
-                                        caf::actor_cast<caf::abstract_actor*>(port),
+  if (deadline.at())
+    system_.clock().set_request_timeout(*deadline.at(), caf::actor_cast<caf::abstract_actor*>(port),
                                         request.response_id());
   actor_->get()->enqueue(
       caf::make_mailbox_element(std::move(port), request, {}, std::move(content)), nullptr);
+}
+
+/// Ends request `id` where it is still pending once the actor has dealt with it: a second request
+/// behind it, of a kind that CAF answers for every actor in its turn, tells when that is.
+void Target::check_behind(std::uint64_t id) {
+  const auto fence = add([this, id](caf::message*, const caf::error*) {
+    const auto why = caf::make_error(caf::sec::request_timeout);
+    if (const auto late = remove(id)) late(nullptr, &why);
+  });
+  if (fence != 0)
+    enqueue(fence, kTurn,
+            caf::make_message(caf::sys_atom::value, caf::get_atom::value, std::string("info")));
 }
 
 }  // namespace capsa::facade

@@ -1,9 +1,9 @@
 #pragma once
 
+#include <actors/facade/deadline.hpp>
 #include <actors/protocol/errors.hpp>
 #include <caf/all.hpp>
 #include <capsa/future.hpp>
-#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -21,13 +21,14 @@ class Target : public std::enable_shared_from_this<Target> {
   static std::shared_ptr<Target> make(caf::actor_system& system, caf::strong_actor_ptr actor,
                                       detail::Post post);
 
-  /// Sends `xs`; `R` is what the actor answers (void for an empty answer). No deadline where
-  /// `deadline` is zero.
+  /// Sends `xs`; `R` is what the actor answers (void for an empty answer). A deadline that has
+  /// passed is an immediate check: what the actor answers in its turn counts, what it would have to
+  /// wait for is a time-out.
   template <class R, class... Ts>
-  future<R> ask(std::chrono::nanoseconds deadline, Ts&&... xs);
+  future<R> ask(Deadline deadline, Ts&&... xs);
   /// The same, handing the answer to a function on the answering actor's thread.
   template <class R, class F, class... Ts>
-  void ask_then(std::chrono::nanoseconds deadline, F on_answer, Ts&&... xs);
+  void ask_then(Deadline deadline, F on_answer, Ts&&... xs);
 
   template <class... Ts>
   void tell(Ts&&... xs) const {
@@ -35,6 +36,11 @@ class Target : public std::enable_shared_from_this<Target> {
   }
 
   const caf::strong_actor_ptr& actor() const noexcept { return actor_; }
+  /// Whether the actor has ended.
+  bool down() const {
+    std::lock_guard lock(mutex_);
+    return down_;
+  }
   const detail::Post& post() const noexcept { return post_; }
   caf::actor_system& system() const noexcept { return system_; }
 
@@ -44,7 +50,9 @@ class Target : public std::enable_shared_from_this<Target> {
   class ReplyPort;
 
   Target(caf::actor_system& system, caf::strong_actor_ptr actor, detail::Post post);
-  void send(std::chrono::nanoseconds deadline, caf::message content, OnReply on_reply);
+  void send(Deadline deadline, caf::message content, OnReply on_reply);
+  void enqueue(std::uint64_t id, const Deadline& deadline, caf::message content);
+  void check_behind(std::uint64_t id);
   std::uint64_t add(OnReply on_reply);
   OnReply remove(std::uint64_t id);
   void fail_all();
@@ -52,7 +60,7 @@ class Target : public std::enable_shared_from_this<Target> {
   caf::actor_system& system_;
   caf::strong_actor_ptr actor_;
   detail::Post post_;
-  std::mutex mutex_;
+  mutable std::mutex mutex_;  // guards what follows
   std::map<std::uint64_t, OnReply> pending_;
   std::shared_ptr<Target> keep_;  // this, while a request is pending: its future must be answered
   std::uint64_t next_ = 1;
@@ -60,7 +68,7 @@ class Target : public std::enable_shared_from_this<Target> {
 };
 
 template <class R, class F, class... Ts>
-void Target::ask_then(std::chrono::nanoseconds deadline, F on_answer, Ts&&... xs) {
+void Target::ask_then(Deadline deadline, F on_answer, Ts&&... xs) {
   send(deadline, caf::make_message(std::forward<Ts>(xs)...),
        [on_answer = std::move(on_answer)](caf::message* answer, const caf::error* why) mutable {
          if (why != nullptr) return on_answer(result<R>(protocol::from_caf(*why)));
@@ -75,7 +83,7 @@ void Target::ask_then(std::chrono::nanoseconds deadline, F on_answer, Ts&&... xs
 }
 
 template <class R, class... Ts>
-future<R> Target::ask(std::chrono::nanoseconds deadline, Ts&&... xs) {
+future<R> Target::ask(Deadline deadline, Ts&&... xs) {
   promise<R> p(post_);
   ask_then<R>(
       deadline, [p](result<R> value) { p.set(std::move(value)); }, std::forward<Ts>(xs)...);

@@ -5,10 +5,20 @@ namespace capsa {
 
 using namespace actors;
 using detail::ask_map;
+using detail::bounded;
 using detail::kPatience;
 
 detail::VmImpl::~VmImpl() {
   target_->tell(protocol::drop_atom_v);
+}
+
+std::shared_ptr<facade::Target> detail::VmImpl::target_of(
+    const caf::strong_actor_ptr& actor) const {
+  std::lock_guard lock(mutex_);
+  std::erase_if(units_, [](const auto& unit) { return unit.second->down(); });
+  auto& target = units_[actor->id()];
+  if (!target) target = Target::make(target_->system(), actor, target_->post());
+  return target;
 }
 
 future<void> VmHandle::start() const {
@@ -20,20 +30,25 @@ future<void> VmHandle::stop() const {
 }
 
 future<void> VmHandle::stop_with_timeout(std::chrono::milliseconds grace) const {
-  // The grace is the VM's to keep; this bounds what comes after it.
-  return impl_->target().ask<void>(grace + kPatience, stop_atom_v, caf::timespan(grace));
+  // The grace is the VM's to keep; the request's own deadline bounds what comes after it.
+  const caf::timespan kept = std::min<caf::timespan>(bounded(grace), facade::kLongest);
+  return impl_->target().ask<void>(kept + kPatience, stop_atom_v, kept);
 }
 
 future<void> VmHandle::kill() const {
-  return impl_->target().ask<void>(kPatience, kill_atom_v);
+  return impl_->target().ask<void>(impl_->limit(kPatience), kill_atom_v);
 }
 
 future<std::optional<int>> VmHandle::wait() const {
-  return impl_->target().ask<std::optional<int>>(impl_->limit({}), wait_atom_v);
+  return impl_->target().ask<std::optional<int>>(impl_->limit(), wait_atom_v);
 }
 
 future<std::optional<int>> VmHandle::wait_timeout(std::chrono::milliseconds timeout) const {
-  return impl_->target().ask<std::optional<int>>(timeout, wait_atom_v);
+  // Who only looks, maybe again and again, leaves nothing with the actor that waits for the end.
+  if (timeout.count() <= 0 && !status().ended())
+    return future<std::optional<int>>::ready(
+        capsa::error(ErrorCode::Timeout, "VM \"" + name() + "\" is " + to_string(status())));
+  return impl_->target().ask<std::optional<int>>(bounded(timeout), wait_atom_v);
 }
 
 future<void> VmHandle::pause() const {
@@ -49,13 +64,13 @@ VmStatus VmHandle::status() const {
 }
 
 Subscription VmHandle::subscribe(std::function<void(const VmEvent&)> on_event) const {
-  return Subscription(
-      detail::SubscriptionImpl::make(impl_->runtime(), impl_->target(), std::move(on_event)));
+  return Subscription(detail::SubscriptionImpl::make(impl_->runtime(), name(), impl_->target(),
+                                                     std::move(on_event)));
 }
 
 future<Console> VmHandle::console() const {
   return ask_map<Console, ConsoleActor>(
-      impl_->target(), kPatience,
+      impl_->target(), impl_->limit(kPatience),
       [vm = impl_](const ConsoleActor& console) {
         return Console(
             std::make_shared<detail::ConsoleImpl>(detail::ConsoleImpl{vm, vm->target_of(console)}));
@@ -64,7 +79,7 @@ future<Console> VmHandle::console() const {
 }
 
 future<std::string> VmHandle::kernel_log() const {
-  return impl_->target().ask<std::string>(kPatience, klog_atom_v);
+  return impl_->target().ask<std::string>(impl_->limit(kPatience), klog_atom_v);
 }
 
 std::optional<VsockSocket> VmHandle::vsock_socket(std::uint32_t port) const {
@@ -83,7 +98,7 @@ std::vector<VsockSocket> VmHandle::vsock_sockets() const {
 
 future<std::vector<Vcpu>> VmHandle::vcpus() const {
   return ask_map<std::vector<Vcpu>, std::vector<VcpuActor>>(
-      impl_->target(), kPatience,
+      impl_->target(), impl_->limit(kPatience),
       [vm = impl_](const std::vector<VcpuActor>& vcpus) {
         std::vector<Vcpu> out;
         for (unsigned i = 0; i < vcpus.size(); ++i)
@@ -105,33 +120,32 @@ ResourceConfig VmHandle::resources() const {
 // -- Vcpu
 
 future<VcpuStats> Vcpu::stats() const {
-  return impl_->target->ask<VcpuStats>(kPatience, stats_atom_v);
+  return impl_->target->ask<VcpuStats>(impl_->vm->limit(kPatience), stats_atom_v);
 }
 
 future<void> Vcpu::pin(std::vector<unsigned> host_cpus) const {
-  return impl_->target->ask<void>(kPatience, pin_atom_v, std::move(host_cpus));
+  return impl_->target->ask<void>(impl_->vm->limit(kPatience), pin_atom_v, std::move(host_cpus));
 }
 
 future<void> Vcpu::pause() const {
-  return impl_->target->ask<void>(kPatience, pause_atom_v);
+  return impl_->target->ask<void>(impl_->vm->limit(kPatience), pause_atom_v);
 }
 
 future<void> Vcpu::resume() const {
-  return impl_->target->ask<void>(kPatience, resume_atom_v);
+  return impl_->target->ask<void>(impl_->vm->limit(kPatience), resume_atom_v);
 }
 
 // -- VsockSocket
 
 namespace {
 
+template <class Atom>
 future<VsockStream> open_stream(const std::shared_ptr<detail::VmImpl>& vm, std::uint32_t port,
-                                bool connect) {
+                                detail::Deadline deadline, Atom how) {
   promise<VsockStream> p(vm->target().post());
-  const auto deadline =
-      vm->limit(connect ? std::chrono::nanoseconds(kPatience) : std::chrono::nanoseconds(0));
   vm->target().ask_then<VsockPortActor>(
-      kPatience,
-      [vm, p, connect, deadline](result<VsockPortActor> actor) {
+      deadline,
+      [vm, p, deadline, how](result<VsockPortActor> actor) {
         if (!actor.ok()) {
           p.set(actor.error());
           return;
@@ -142,11 +156,7 @@ future<VsockStream> open_stream(const std::shared_ptr<detail::VmImpl>& vm, std::
           else
             p.set(box.error());
         };
-        const auto target = vm->target_of(*actor);
-        if (connect)
-          target->ask_then<FdBox>(deadline, on_fd, connect_atom_v);
-        else
-          target->ask_then<FdBox>(deadline, on_fd, accept_atom_v);
+        vm->target_of(*actor)->template ask_then<FdBox>(deadline, on_fd, how);
       },
       vsock_atom_v, port);
   return p.get_future();
@@ -155,11 +165,11 @@ future<VsockStream> open_stream(const std::shared_ptr<detail::VmImpl>& vm, std::
 }  // namespace
 
 future<VsockStream> VsockSocket::connect() const {
-  return open_stream(vm_, port_, true);
+  return open_stream(vm_, port_, vm_->limit(kPatience), connect_atom_v);
 }
 
 future<VsockStream> VsockSocket::accept() const {
-  return open_stream(vm_, port_, false);
+  return open_stream(vm_, port_, vm_->limit(), accept_atom_v);
 }
 
 }  // namespace capsa

@@ -109,6 +109,11 @@ NewEntry::~NewEntry() {
 
 result<void> NewEntry::publish(const fs::path& target) {
   if (auto made = make_directories(target.parent_path()); !made) return made;
+  // The rename may reach the disk before what is in the directory does: after a power cut the name
+  // would stand for less.
+  const UniqueFd made_directory(::open(path_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!made_directory || ::syncfs(made_directory.get()) != 0)
+    return error_from_errno(errno, "write " + path_.string());
   // rename(2) does not replace a directory that has something in it: the old one steps aside first,
   // under a name that remove_unfinished() knows.
   std::error_code failed;

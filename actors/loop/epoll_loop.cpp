@@ -1,5 +1,6 @@
 #include <actors/loop/callback_thread.hpp>
 #include <actors/loop/epoll_loop.hpp>
+#include <actors/loop/quiet_thread.hpp>
 
 #include <pthread.h>
 #include <sys/epoll.h>
@@ -28,7 +29,7 @@ EpollLoop::EpollLoop(caf::actor_system& system)
   event.data.fd = wake_.get();
   if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, wake_.get(), &event) != 0)
     throw error_from_errno(errno, "make an event loop");
-  thread_ = std::thread([this] { run(); });
+  thread_ = quiet_thread([this] { run(); });
 }
 
 EpollLoop::~EpollLoop() {

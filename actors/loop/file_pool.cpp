@@ -1,9 +1,21 @@
 #include <actors/loop/callback_thread.hpp>
 #include <actors/loop/file_pool.hpp>
+#include <actors/loop/quiet_thread.hpp>
 
 #include <pthread.h>
 
+#include <chrono>
+#include <optional>
+
 namespace capsa::loop {
+
+namespace {
+// What one executor does before it goes behind the others: enough that handing over costs nothing,
+// little enough that a guest which never stops asking delays the next one by no more than this and
+// one piece of work.
+constexpr std::size_t kItemsPerTurn = 8;
+constexpr std::chrono::milliseconds kTurn{2};
+}  // namespace
 
 class FilePool::Strand final : public virtio::Executor,
                                public std::enable_shared_from_this<Strand> {
@@ -21,21 +33,19 @@ class FilePool::Strand final : public virtio::Executor,
     if (first) pool_.schedule(shared_from_this());
   }
 
-  /// Does what is queued now; true where more came meanwhile.
-  bool run_batch() {
-    std::deque<Item> batch;
-    {
-      std::lock_guard lock(mutex_);
-      batch.swap(queue_);
-    }
+  /// Does some of what is queued; true where there is more.
+  bool run_turn() {
+    const auto until = std::chrono::steady_clock::now() + kTurn;
     std::vector<std::function<void()>> finished;
-    finished.reserve(batch.size());
-    for (auto& item : batch) {
-      item.work();
-      item.work = nullptr;
-      finished.push_back(std::move(item.done));
-    }
-    // One wake-up of the loop for the batch.
+    finished.reserve(kItemsPerTurn);
+    do {
+      auto item = next();
+      if (!item) break;
+      item->work();
+      item->work = nullptr;
+      finished.push_back(std::move(item->done));
+    } while (finished.size() < kItemsPerTurn && std::chrono::steady_clock::now() < until);
+    // One wake-up of the loop for the turn.
     if (!finished.empty())
       owner_.post([finished = std::move(finished)] {
         for (const auto& done : finished)
@@ -51,6 +61,15 @@ class FilePool::Strand final : public virtio::Executor,
     std::function<void()> work;
     std::function<void()> done;
   };
+
+  std::optional<Item> next() {
+    std::lock_guard lock(mutex_);
+    if (queue_.empty()) return std::nullopt;
+    std::optional<Item> item(std::move(queue_.front()));
+    queue_.pop_front();
+    return item;
+  }
+
   FilePool& pool_;
   Loop& owner_;
   std::mutex mutex_;
@@ -61,7 +80,7 @@ class FilePool::Strand final : public virtio::Executor,
 FilePool::FilePool(unsigned threads) {
   threads_.reserve(threads);
   for (unsigned i = 0; i < threads; ++i)
-    threads_.emplace_back([this] { run(); });
+    threads_.push_back(quiet_thread([this] { run(); }));
 }
 
 FilePool::~FilePool() {
@@ -96,8 +115,9 @@ void FilePool::run() {
     auto strand = std::move(runnable_.front());
     runnable_.pop_front();
     lock.unlock();
-    const bool again = strand->run_batch();
+    const bool again = strand->run_turn();
     lock.lock();
+    // Behind those that wait: with as many busy strands as threads the others must get theirs.
     if (again) runnable_.push_back(std::move(strand));
   }
 }

@@ -13,8 +13,8 @@
 namespace capsa::loop {
 
 /// Threads for work that may block on a disk. Each executor made here runs its work one piece after
-/// the other, so what stands behind it needs no lock; different executors run side by side, and one
-/// that blocks holds up nobody while a thread is left.
+/// the other, so what stands behind it needs no lock; different executors run side by side and take
+/// turns of a few pieces. One that blocks holds up nobody while a thread is left.
 class FilePool {
  public:
   explicit FilePool(unsigned threads);

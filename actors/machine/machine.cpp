@@ -17,6 +17,10 @@ constexpr std::string_view kPanic = "Kernel panic - not syncing";
 capsa::error gone() {
   return {ErrorCode::NotRunning, "the VM is not running"};
 }
+
+capsa::error killed() {
+  return {ErrorCode::VmEnded, "the VM was killed before it ran"};
+}
 }  // namespace
 
 MachineState::MachineState(Self self, loop::EpollLoop& loop, MakeMachine make,
@@ -39,6 +43,10 @@ void MachineState::on_exit() {
 }
 
 caf::result<protocol::VcpuInfos> MachineState::boot() {
+  if (killed_) {
+    on_ended({hypervisor::EndCause::Killed, {}});
+    return protocol::to_caf(killed());
+  }
   auto made = make_(loop_);
   if (!made.ok()) return protocol::to_caf(made.error());
   machine_ = std::move(*made);
@@ -77,7 +85,9 @@ void MachineState::on_ended(hypervisor::MachineEnd end) {
   report.panicked = end.cause == hypervisor::EndCause::Panic ||
                     (end.cause == hypervisor::EndCause::Reset &&
                      report.kernel_log.find(kPanic) != std::string::npos);
-  if (booting_.pending())
+  if (booting_.pending() && end.cause == hypervisor::EndCause::Killed)
+    booting_.deliver(protocol::to_caf(killed()));
+  else if (booting_.pending())
     booting_.deliver(protocol::to_caf(
         {ErrorCode::BackendFailed,
          end.message.empty() ? std::string("the machine ended before it ran") : end.message,
@@ -85,6 +95,11 @@ void MachineState::on_ended(hypervisor::MachineEnd end) {
   report.end = std::move(end);
   self_->send(vm_, protocol::ended_atom_v, protocol::box(std::move(report)));
   protocol::end_from_loop(self_);
+}
+
+void MachineState::kill() {
+  killed_ = true;
+  if (machine_) machine_->kill();
 }
 
 hypervisor::Completion<void> MachineState::answer_later(caf::response_promise promise) {
@@ -124,9 +139,7 @@ protocol::MachineActor::behavior_type MachineState::make_behavior() {
         machine_->power_button(answer_later(promise));
         return promise;
       },
-      [this](kill_atom) {
-        if (machine_) machine_->kill();
-      },
+      [this](kill_atom) { kill(); },
       [this](stats_atom, std::uint32_t index) -> caf::result<capsa::VcpuStats> {
         if (!machine_) return to_caf(gone());
         const auto stats = machine_->vcpu_stats(index);

@@ -30,6 +30,7 @@ class MachineState {
 
  private:
   caf::result<protocol::VcpuInfos> boot();
+  void kill();
   void read_serial();
   void on_ended(hypervisor::MachineEnd end);
   caf::result<void> set_paused(std::uint32_t who, bool paused);
@@ -43,6 +44,8 @@ class MachineState {
   protocol::VmUnit vm_;
 
   std::unique_ptr<hypervisor::Machine> machine_;
+  // Remembered: sent at high priority, it may come before the boot that it is to end.
+  bool killed_ = false;
   console::OutputRing log_;
   std::set<std::uint32_t> pausers_;
   caf::response_promise booting_;

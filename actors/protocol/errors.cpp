@@ -20,8 +20,9 @@ capsa::error from_caf(const caf::error& e) {
   }
   if (e == caf::sec::request_timeout)
     return {ErrorCode::Timeout, "the deadline of the operation passed"};
+  // The units of a VM end with it, and the VM with its last handle.
   if (e == caf::sec::request_receiver_down || e.category() == caf::atom("exit"))
-    return {ErrorCode::RuntimeShutdown, "the actor behind this handle has ended"};
+    return {ErrorCode::VmEnded, "the VM, or the part of it that was asked, has ended"};
   return {ErrorCode::Internal, "an actor answered: " + caf::to_string(e)};
 }
 

@@ -8,14 +8,18 @@
 
 namespace capsa::protocol {
 
-/// One vsock connection of a VM: host port in the upper half, guest port in the lower.
+/// One vsock connection of a VM: counted in the upper half, so that none is named twice; the
+/// guest's port in the lower, by which an endpoint may tell who connected.
 using ConnectionId = std::uint64_t;
 
 /// Who asks for a pause: not one vCPU but the VM's user.
 inline constexpr std::uint32_t kWholeVm = ~0U;
 
-constexpr ConnectionId connection_id(std::uint32_t host_port, std::uint32_t guest_port) {
-  return (static_cast<ConnectionId>(host_port) << 32) | guest_port;
+constexpr ConnectionId connection_id(std::uint32_t count, std::uint32_t guest_port) {
+  return (static_cast<ConnectionId>(count) << 32) | guest_port;
+}
+constexpr std::uint32_t guest_port(ConnectionId connection) {
+  return static_cast<std::uint32_t>(connection);
 }
 
 /// A value on its way between actors that CAF cannot and need not look into.
@@ -63,6 +67,7 @@ CAF_ADD_ATOM(capsa_internal, capsa::protocol, half_atom, "half")
 CAF_ADD_ATOM(capsa_internal, capsa::protocol, reset_atom, "reset")
 CAF_ADD_ATOM(capsa_internal, capsa::protocol, closed_atom, "closed")
 CAF_ADD_ATOM(capsa_internal, capsa::protocol, taken_atom, "taken")
+CAF_ADD_ATOM(capsa_internal, capsa::protocol, cancel_atom, "cancel")
 
 CAF_END_TYPE_ID_BLOCK(capsa_internal)
 
@@ -115,6 +120,9 @@ using MachineActor = caf::typed_actor<
 /// The agent's link as its VM sees it.
 using AgentLink = AgentActor::extend_with<VsockEndpoint>::extend<
     caf::reacts_to<setup_atom, SetupBox>,
+    /// a whole file, collected here: no function of the user takes part, so that the callback
+    /// thread may wait for it
+    caf::replies_to<read_atom, std::string>::with<std::string>,
     /// the user's function is done with so many bytes of a request's output (0) or error stream (1)
     caf::reacts_to<taken_atom, std::uint64_t, std::uint32_t, std::uint64_t>,
     /// try again to connect
@@ -125,7 +133,10 @@ using ConsoleUnit = ConsoleActor::extend<
     /// a machine's line, for one boot
     caf::reacts_to<attach_atom, FdBox>,
     /// the boot is over; waiters are told why
-    caf::reacts_to<detach_atom, std::string>>;
+    caf::reacts_to<detach_atom, std::string>,
+    /// waits until something is there, unless whoever made up this number takes it back
+    caf::replies_to<read_atom, wait_atom, std::uint64_t>::with<std::string>,
+    caf::reacts_to<cancel_atom, std::uint64_t>>;
 
 /// The VM as its own units see it.
 using VmUnit = VmActor::extend<caf::reacts_to<ended_atom, EndBox>,
@@ -133,6 +144,8 @@ using VmUnit = VmActor::extend<caf::reacts_to<ended_atom, EndBox>,
                                caf::reacts_to<ready_atom>, caf::reacts_to<lost_atom, std::string>,
                                caf::reacts_to<grace_atom, std::uint64_t>,
                                caf::reacts_to<deadline_atom, std::uint64_t>,
+                               /// the machine has had its time to say why the agent is gone
+                               caf::reacts_to<lost_atom, std::uint64_t>,
                                /// the last handle is gone
                                caf::reacts_to<drop_atom>>;
 

@@ -1,3 +1,4 @@
+#include <actors/loop/quiet_thread.hpp>
 #include <actors/protocol/errors.hpp>
 #include <actors/protocol/internal.hpp>
 #include <actors/runtime/runtime_impl.hpp>
@@ -45,49 +46,81 @@ RuntimeImpl::Parts::Parts(const RuntimeOptions& options, caf::actor_system* borr
                                    ? options.scheduler_threads
                                    : std::clamp(std::thread::hardware_concurrency(), 1U, 4U);
       config->set("scheduler.max-threads", std::size_t{threads});
+      const loop::SignalsBlocked for_its_threads;
       owned = std::make_unique<caf::actor_system>(*config);
     });
     system = owned.get();
   }
   try {
-    services = std::make_shared<Services>(*system, options);
+    services = std::make_unique<Services>(*system, options, callbacks);
   } catch (...) {
     end();
     throw;
   }
+  live->lent = true;
+  lent = {services.get(), [live = live](Services*) {
+            std::lock_guard lock(live->mutex);
+            live->lent = false;
+            live->gone.notify_all();
+          }};
+}
+
+std::string RuntimeImpl::Live::names() const {
+  std::string out;
+  const auto add = [&out](const std::string& name) { out += (out.empty() ? "" : ", ") + name; };
+  for (const auto& [id, vm] : vms)
+    add(vm.second);
+  for (const auto& [id, listener] : listeners)
+    add(listener.second);
+  if (lent) add("a call of this library");
+  return out;
 }
 
 void RuntimeImpl::Parts::shutdown() {
-  std::shared_ptr<Services> ending;
   {
     std::lock_guard lock(mutex);
-    ending = std::move(services);
-    services = nullptr;
+    if (!lent) return;
+    lent = nullptr;
   }
-  if (!ending) return;
+  // A VM that is being made now is among the others then, and no later one is made.
+  owner.call([this] {
+    std::lock_guard lock(live->mutex);
+    live->closed = true;
+  });
+  std::vector<caf::actor> vms;
+  {
+    std::lock_guard lock(live->mutex);
+    for (const auto& [id, vm] : live->vms)
+      vms.push_back(caf::actor_cast<caf::actor>(vm.first));
+  }
+  for (const auto& vm : vms)
+    if (vm) caf::anon_send<caf::message_priority::high>(vm, protocol::drop_atom_v);
+  vms.clear();  // outside of the lock, which an actor takes where its last reference goes
   std::string left;
   {
     std::unique_lock lock(live->mutex);
-    live->closed = true;
-    for (const auto& [id, vm] : live->vms)
-      if (auto actor = caf::actor_cast<caf::actor>(vm.first))
-        caf::anon_send<caf::message_priority::high>(actor, protocol::drop_atom_v);
-    live->gone.wait_for(lock, ending->options.shutdown_deadline,
-                        [this] { return live->vms.empty(); });
-    for (const auto& [id, vm] : live->vms)
-      left += (left.empty() ? "" : ", ") + vm.second;
+    live->gone.wait_for(lock, services->options.shutdown_deadline,
+                        [this] { return live->empty(); });
+    if (!live->empty()) left = live->names();
   }
-  if (left.empty()) return;  // dropping `ending` ends loops and threads
-  ending->log.write(LogLevel::Error, "runtime", "runtime.shutdown_stuck",
-                    "still there after the deadline: " + left);
+  if (left.empty()) {
+    services.reset();  // ends the loops, which answer what is still pending there
+    callbacks->stop();
+    return;
+  }
+  services->log.write(LogLevel::Error, "runtime", "runtime.shutdown_stuck",
+                      "still there after the deadline: " + left);
   // Their threads and actors are given up on: destroying the system would wait for them for ever.
+  abandoned = true;
   static_cast<void>(owned.release());
   static_cast<void>(config.release());
-  static auto& abandoned = *new std::vector<std::shared_ptr<Services>>;
-  abandoned.push_back(std::move(ending));
+  static auto& all = *new std::vector<std::unique_ptr<Services>>;
+  all.push_back(std::move(services));
 }
 
 void RuntimeImpl::Parts::end() {
+  // Left to do where shutdown() was called inside a callback.
+  if (!abandoned) callbacks->stop();
   owner.call([this] {
     owned.reset();
     config.reset();
@@ -114,38 +147,45 @@ RuntimeImpl::~RuntimeImpl() {
 
 std::shared_ptr<Services> RuntimeImpl::services() const {
   std::lock_guard lock(parts_->mutex);
-  return parts_->services;
+  return parts_->lent;
 }
 
-std::function<void(std::function<void()>)> RuntimeImpl::post() {
-  return [weak = weak_from_this()](std::function<void()> work) {
-    // Once the runtime is gone nothing is left to be delayed by a callback.
-    const auto self = weak.lock();
-    const auto services = self ? self->services() : nullptr;
-    if (services)
-      services->callbacks.post(std::move(work));
-    else
-      work();
+std::function<void(std::function<void()>)> RuntimeImpl::post() const {
+  return [callbacks = parts_->callbacks](std::function<void()> work) {
+    callbacks->post(std::move(work));
   };
 }
 
-void RuntimeImpl::on_owner(const std::function<void()>& work) const {
-  parts_->owner.call(work);
+caf::strong_actor_ptr RuntimeImpl::add(Actors Live::*where, std::string name,
+                                       const Spawn& spawn) const {
+  caf::strong_actor_ptr actor;
+  parts_->owner.call([&] {
+    const auto& live = parts_->live;
+    {
+      std::lock_guard lock(live->mutex);
+      if (live->closed) return;
+    }
+    actor = spawn();
+    const auto id = actor->id();
+    {
+      std::lock_guard lock(live->mutex);
+      ((*live).*where).emplace(id, std::pair(actor->address(), std::move(name)));
+    }
+    actor->get()->attach_functor([live, where, id](const caf::error&) {
+      std::lock_guard lock(live->mutex);
+      ((*live).*where).erase(id);
+      live->gone.notify_all();
+    });
+  });
+  return actor;
 }
 
-bool RuntimeImpl::add_vm(const caf::strong_actor_ptr& actor, std::string name) {
-  const auto& live = parts_->live;
-  {
-    std::lock_guard lock(live->mutex);
-    if (live->closed) return false;
-    live->vms.emplace(actor->id(), std::pair(actor->address(), std::move(name)));
-  }
-  actor->get()->attach_functor([live, id = actor->id()](const caf::error&) {
-    std::lock_guard lock(live->mutex);
-    live->vms.erase(id);
-    live->gone.notify_all();
-  });
-  return true;
+caf::strong_actor_ptr RuntimeImpl::add_vm(std::string name, const Spawn& spawn) const {
+  return add(&Live::vms, std::move(name), spawn);
+}
+
+caf::strong_actor_ptr RuntimeImpl::add_listener(std::string name, const Spawn& spawn) const {
+  return add(&Live::listeners, std::move(name), spawn);
 }
 
 std::size_t RuntimeImpl::live_vms() const {

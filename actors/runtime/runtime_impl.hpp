@@ -16,8 +16,8 @@ namespace capsa::detail {
 /// CAF keeps a counted reference to the system's logger in every thread that makes or destroys a
 /// system or spawns an actor, and the system's destructor waits for all of them. A program's
 /// threads outlive its runtimes, and its main thread loses its thread-locals before a static
-/// runtime ends; so all of that is done on a thread of the runtime's own, on_owner().
-class RuntimeImpl : public std::enable_shared_from_this<RuntimeImpl> {
+/// runtime ends; so all of that is done on a thread of the runtime's own, the owner.
+class RuntimeImpl {
  public:
   explicit RuntimeImpl(RuntimeOptions options);
   RuntimeImpl(caf::actor_system& borrowed, RuntimeOptions options);
@@ -25,28 +25,38 @@ class RuntimeImpl : public std::enable_shared_from_this<RuntimeImpl> {
   /// callback): then the rest is done by a thread of its own.
   ~RuntimeImpl();
 
-  /// Null once shut down.
+  /// Null once shut down. Whoever has it holds up shutdown(): for one call, not to be kept.
   std::shared_ptr<Services> services() const;
   /// Where continuations of futures run.
-  std::function<void(std::function<void()>)> post();
-  /// Runs `work`, which may spawn actors, and waits for it.
-  void on_owner(const std::function<void()>& work) const;
+  std::function<void(std::function<void()>)> post() const;
 
-  /// Notes a VM's actor until it ends. False once shutdown has begun: the caller ends the actor.
-  bool add_vm(const caf::strong_actor_ptr& actor, std::string name);
+  using Spawn = std::function<caf::strong_actor_ptr()>;
+  /// Spawns the actor of a VM and notes it until it ends. Null once shutdown has begun.
+  caf::strong_actor_ptr add_vm(std::string name, const Spawn& spawn) const;
+  /// The same for an actor that hears of a VM's events and ends with the VM, behind the last one.
+  caf::strong_actor_ptr add_listener(std::string name, const Spawn& spawn) const;
   std::size_t live_vms() const;
 
-  /// Ordered: no new VMs; every VM is killed and waited for; then the threads end. What is left at
-  /// the deadline is named in the log and given up on. Any thread but the runtime's own;
-  /// idempotent.
+  /// Ordered: no new VMs; every VM is killed and waited for, and all that has to do with one; then
+  /// loops and threads end, the callback thread last, when it has run all that is queued. What is
+  /// left at the deadline is named in the log and given up on. Any thread but the runtime's own,
+  /// except that of the callbacks, which then ends later; idempotent, a call beside another one
+  /// does not wait for it.
   void shutdown();
 
  private:
+  using Actors = std::map<caf::actor_id, std::pair<caf::actor_addr, std::string>>;
+  /// What shutdown() waits for.
   struct Live {
-    std::mutex mutex;
+    bool empty() const { return vms.empty() && listeners.empty() && !lent; }
+    std::string names() const;
+
+    std::mutex mutex;  // guards the rest
     std::condition_variable gone;
-    std::map<caf::actor_id, std::pair<caf::actor_addr, std::string>> vms;
-    bool closed = false;
+    Actors vms;
+    Actors listeners;
+    bool lent = false;    // the services, to whoever has called services()
+    bool closed = false;  // becomes true on the owner's thread, where actors are added
   };
   /// What outlives a RuntimeImpl that ends on one of its own threads.
   struct Parts {
@@ -58,9 +68,14 @@ class RuntimeImpl : public std::enable_shared_from_this<RuntimeImpl> {
     std::unique_ptr<caf::actor_system_config> config;
     std::unique_ptr<caf::actor_system> owned;
     std::shared_ptr<Live> live = std::make_shared<Live>();
-    mutable std::mutex mutex;  // guards services
-    std::shared_ptr<Services> services;
+    const std::shared_ptr<Callbacks> callbacks = std::make_shared<Callbacks>();
+    bool abandoned = false;  // given up on, with all that it uses
+    std::unique_ptr<Services> services;
+    mutable std::mutex mutex;        // guards lent
+    std::shared_ptr<Services> lent;  // the same ones; the last copy to go only tells `live`
   };
+
+  caf::strong_actor_ptr add(Actors Live::*where, std::string name, const Spawn& spawn) const;
 
   std::shared_ptr<Parts> parts_;
 };

@@ -15,8 +15,10 @@ RuntimeDir make_runtime_dir(const RuntimeOptions& options) {
 
 }  // namespace
 
-Services::Services(caf::actor_system& actor_system, const RuntimeOptions& runtime_options)
-    : system(actor_system),
+Services::Services(caf::actor_system& actor_system, const RuntimeOptions& runtime_options,
+                   std::shared_ptr<Callbacks> runtime_callbacks)
+    : callbacks_(std::move(runtime_callbacks)),
+      system(actor_system),
       options(runtime_options),
       log(options.log_level, options.log),
       runtime_dir(make_runtime_dir(options)) {
@@ -38,10 +40,13 @@ Services::Services(caf::actor_system& actor_system, const RuntimeOptions& runtim
 }
 
 Services::~Services() {
+  // It posts to the loops what becomes of its children.
   spawner_.reset();
-  files_.reset();
+  // Before the pool: what a loop still has to do may hand it more work. What the pool then finishes
+  // is posted to a loop that stands still, and dropped with it.
   for (auto& loop : loops_)
     loop->stop();
+  files_.reset();
 }
 
 loop::EpollLoop& Services::next_loop() {

@@ -1,8 +1,8 @@
 #pragma once
 
-#include <actors/loop/callback_thread.hpp>
 #include <actors/loop/epoll_loop.hpp>
 #include <actors/loop/file_pool.hpp>
+#include <actors/runtime/callbacks.hpp>
 #include <actors/runtime/log.hpp>
 #include <atomic>
 #include <backends/qemu/probe.hpp>
@@ -16,18 +16,23 @@
 
 namespace capsa {
 
-/// What all units of a runtime share. Outlives every actor; members are destroyed in reverse, and
-/// that order matters: the spawner's children post to the loops, file work posts to them too.
+/// What all units of a runtime share. Outlives every actor. Not destroyed on one of its own
+/// threads, which it joins.
 class Services {
+  const std::shared_ptr<Callbacks> callbacks_;
+
  public:
-  Services(caf::actor_system& system, const RuntimeOptions& options);
+  Services(caf::actor_system& system, const RuntimeOptions& options,
+           std::shared_ptr<Callbacks> callbacks);
   ~Services();
+  Services(const Services&) = delete;
+  Services& operator=(const Services&) = delete;
 
   caf::actor_system& system;
   const RuntimeOptions options;
   Log log;
   RuntimeDir runtime_dir;
-  CallbackThread callbacks{"capsa-callback"};
+  CallbackThread& callbacks = callbacks_->thread();
 
   loop::EpollLoop& next_loop();
   loop::FilePool& files() { return *files_; }

@@ -4,21 +4,49 @@
 
 namespace capsa::share {
 
+namespace {
+
+// A machine that ends hangs up first; its VM has heard of the end by then, and ends this actor.
+constexpr auto kMachineEnds = std::chrono::seconds(5);
+
+}  // namespace
+
 ShareState::ShareState(Self self, loop::EpollLoop& loop,
                        std::shared_ptr<virtio::fs::FsDevice> device, UniqueFd socket)
-    : loop_(loop),
+    : self_(self),
+      loop_(loop),
       device_(std::move(device)),
       server_(std::make_shared<vhost_user::Server>(
-          loop, std::move(socket), *device_, [self](const result<void>& end) {
-            // The machine closing its end is how every
-            // machine ends; the VM hears of that itself.
-            if (!end.ok() && end.error().code() != ErrorCode::IoError)
-              protocol::end_from_loop(self, protocol::to_caf(end.error()));
-          })) {}
+          loop, std::move(socket), *device_, [this](const result<void>& end) { on_closed(end); })) {
+  self_->set_exit_handler([this](caf::exit_msg& message) { on_exit_message(message); });
+}
+
+void ShareState::on_closed(const result<void>& end) {
+  const auto why = end.ok() ? capsa::error(ErrorCode::BackendFailed,
+                                           "the machine hung up on a share and runs on")
+                            : end.error();
+  deserted_ = loop_.call_after(kMachineEnds, [this, why] {
+    deserted_ = 0;
+    protocol::end_from_loop(self_, protocol::to_caf(why));
+  });
+}
+
+void ShareState::on_exit_message(caf::exit_msg& message) {
+  if (at_rest_) return self_->quit(std::move(message.reason));
+  if (std::exchange(closing_, true)) return;
+  // Called back maybe at once, maybe from the loop, where quit() would do nothing.
+  server_->close([weak = std::weak_ptr(alive_), reason = message.reason] {
+    const auto alive = weak.lock();
+    if (!alive) return;
+    (*alive)->at_rest_ = true;
+    protocol::end_from_loop((*alive)->self_, reason);
+  });
+}
 
 void ShareState::on_exit() {
-  // Requests that are with the file threads still use the device and the guest's memory: both
-  // stay until those have been answered. Posted, as this may run inside the server's own callback.
+  if (deserted_ != 0) loop_.cancel(deserted_);
+  if (at_rest_) return;
+  // Ended by a defect, not asked. What is with the file threads keeps the device until it is done.
   loop_.post(
       [server = std::move(server_), device = device_] { server->close([server, device] {}); });
 }

@@ -68,6 +68,20 @@ result<void> validate_name(const std::string& name) {
   return {};
 }
 
+/// Only shares come in numbers: the rest is one device each, whatever is done with it.
+result<void> validate_devices(const VmConfig& config, bool acpi) {
+  constexpr std::size_t kRandomSource = 1;
+  const bool vsock = config.agent || !config.vsock_ports.empty();
+  const std::size_t others = kRandomSource + (config.console ? 1 : 0) + (vsock ? 1 : 0);
+  const std::size_t room = (acpi ? kVirtioSlotsAcpi : kVirtioSlots) - others;
+  if (config.shares.size() <= room) return {};
+  return error(ErrorCode::UnsupportedFeature,
+               "share: " + std::to_string(config.shares.size()) + " were given; at most " +
+                   std::to_string(room) + " are allowed beside this VM's other devices",
+               acpi ? "share one directory that holds several of them"
+                    : "share one directory that holds several of them, or boot a kernel with ACPI");
+}
+
 }  // namespace
 
 result<void> validate_timeout(const std::string& field,
@@ -104,6 +118,9 @@ result<void> validate(const VmConfig& config, const ValidateContext& context) {
   }
   if (auto ok = values::validate_shares(config, context); !ok) return ok;
   if (auto ok = values::validate_vsock(config); !ok) return ok;
+  if (context.boot) {
+    if (auto ok = values::validate_devices(config, context.boot->acpi); !ok) return ok;
+  }
   if (auto ok = values::validate_timeout("timeout", config.timeout); !ok) return ok;
   // The length counts only with the backend's part, which is not known here.
   if (auto line = config.command_line.render({}); !line) return line.error();

@@ -32,6 +32,9 @@ inline constexpr std::size_t kMaxShareTag = 36;
 inline constexpr std::size_t kMaxSocketPath = 107;
 /// Names go into file names and process titles.
 inline constexpr std::size_t kMaxVmName = 64;
+/// Virtio devices that the machine has room for, without and with ACPI.
+inline constexpr std::size_t kVirtioSlots = 8;
+inline constexpr std::size_t kVirtioSlotsAcpi = 24;
 
 ValidateContext host_context();
 
@@ -40,8 +43,9 @@ VmConfig normalize(VmConfig config, const std::filesystem::path& cwd);
 LinuxDirectBootConfig normalize(LinuxDirectBootConfig boot, const std::filesystem::path& cwd);
 
 /// Checks everything that can be known before anything is made; takes a normalized configuration.
-/// Always InvalidConfig: the message names the field, what was given and what is allowed, the hint
-/// what to do. Reads the file system. Thread-safe.
+/// InvalidConfig, or UnsupportedFeature for what no machine of ours can have: the message names the
+/// field, what was given and what is allowed, the hint what to do. Reads the file system.
+/// Thread-safe.
 result<void> validate(const VmConfig& config, const ValidateContext& context);
 
 /// The same for what runs in a guest.

@@ -40,14 +40,24 @@ void VmState::on_exit() {
   protocol::fail_all(stopping_, why);
   protocol::fail_all(waiting_, why);
   protocol::fail_all(waiting_main_, why);
+  for (const auto& promise : owed_)
+    if (promise->pending()) promise->deliver(why);
   if (!status_.ended()) shared_->set_status(VmStatus::stopped(std::nullopt));
   subscribers_.clear();
   services_.runtime_dir.remove_vm_dir(plan_->id);
 }
 
+std::shared_ptr<caf::response_promise> VmState::owe() {
+  std::erase_if(owed_, [](const auto& one) { return !one->pending(); });
+  auto promise = std::make_shared<caf::response_promise>(self_->make_response_promise());
+  owed_.push_back(promise);
+  return promise;
+}
+
 caf::error VmState::not_running() const {
   return protocol::to_caf({ErrorCode::NotRunning,
-                           "VM \"" + plan_->config.name + "\" is " + to_string(status_),
+                           "VM \"" + plan_->config.name + "\" is " +
+                               (active() && tearing_down_ ? "ending" : to_string(status_)),
                            "call start() first"});
 }
 
@@ -59,18 +69,20 @@ caf::result<void> VmState::start() {
   ++boot_;
   units_ = {};
   alive_.clear();
-  tearing_down_ = agent_ready_ = stop_requested_ = false;
+  tearing_down_ = agent_ready_ = stop_requested_ = guest_told_ = false;
   restarts_ = 0;
   failure_.reset();
   report_.reset();
+  kernel_log_.clear();
   exit_code_.reset();
   main_failure_.reset();
   main_.reset();
+  main_link_ = nullptr;
   starting_ = self_->make_response_promise();
   auto promise = starting_;
   set_status(VmStatus::starting(), "start was asked for");
 
-  const auto made = make_units(units_, services_, loop_, *plan_, self_, console_);
+  const auto made = make_units(units_, services_, loop_, *plan_, *shared_, self_, console_);
   units_.for_each([this](const caf::strong_actor_ptr& unit) {
     alive_.insert(unit->address());
     self_->monitor(unit);
@@ -82,13 +94,26 @@ caf::result<void> VmState::start() {
   }
   self_->request(units_.machine, caf::infinite, protocol::boot_atom_v)
       .then([this](const protocol::VcpuInfos& vcpus) { on_running(vcpus); },
-            [this](const caf::error& why) {
-              if (starting_.pending()) starting_.deliver(why);
-              fail(protocol::from_caf(why).message());
-            });
-  if (plan_->config.agent)
+            [this](const caf::error& why) { on_boot_failed(why); });
+  if (plan_->sandbox && units_.link) {
+    // on_agent_ready() goes on; this is for an agent with which there is no speaking.
+    self_->request(units_.link, caf::infinite, actors::ready_atom_v)
+        .then([] {},
+              [this](const caf::error& why) {
+                fail_main("the command did not start: ", protocol::from_caf(why));
+              });
     self_->delayed_send(self_, kAgentDeadline, protocol::deadline_atom_v, boot_);
+  }
   return promise;
+}
+
+void VmState::on_boot_failed(const caf::error& why) {
+  const auto e = protocol::from_caf(why);
+  // Ended by us before it ran, as somebody asked for it or a device failed: finish() tells of that.
+  if (stop_requested_ || dropped_ || (failure_ && e.code() == ErrorCode::VmEnded))
+    return tear_down();
+  if (starting_.pending()) starting_.deliver(why);
+  fail(e.message());
 }
 
 void VmState::on_running(const protocol::VcpuInfos& vcpus) {
@@ -115,21 +140,6 @@ caf::result<void> VmState::stop(caf::timespan grace) {
   ask_guest_to_stop();
   self_->delayed_send(self_, grace, protocol::grace_atom_v, boot_);
   return promise;
-}
-
-void VmState::ask_guest_to_stop() {
-  if (agent_ready_) {
-    self_->request(units_.link, caf::infinite, actors::shutdown_atom_v)
-        .then([] {}, [](const caf::error&) {});  // the grace is what decides
-    return;
-  }
-  const bool agent_may_come = plan_->config.agent;
-  self_->request(units_.machine, caf::infinite, protocol::button_atom_v)
-      .then([] {},
-            [this, agent_may_come](const caf::error&) {
-              // No button and nobody to ask: waiting would change nothing.
-              if (!agent_may_come) kill_machine();
-            });
 }
 
 caf::result<void> VmState::kill() {
@@ -206,21 +216,60 @@ void VmState::restart(const caf::actor_addr& who, const caf::error& why) {
   kill_machine();
 }
 
+caf::result<void> VmState::set_paused(bool paused) {
+  if (!status_.is<VmStatus::Running>() || !up()) return not_running();
+  const auto promise = owe();
+  const auto done = [this, promise, paused] {
+    publish(paused ? VmEvent::Kind::Paused : VmEvent::Kind::Resumed,
+            paused ? "pause was asked for" : "resume was asked for");
+    // The guest's clock stood still; a ping tells it the time.
+    if (!paused && units_.link) caf::anon_send(units_.link, actors::ping_atom_v);
+    promise->deliver(caf::unit);
+  };
+  const auto failed = [promise](const caf::error& why) { promise->deliver(why); };
+  const auto& machine = units_.machine;
+  if (paused)
+    self_->request(machine, caf::infinite, actors::pause_atom_v, protocol::kWholeVm)
+        .then(done, failed);
+  else
+    self_->request(machine, caf::infinite, actors::resume_atom_v, protocol::kWholeVm)
+        .then(done, failed);
+  return *promise;
+}
+
+caf::result<std::string> VmState::kernel_log() {
+  if (!up() || !units_.machine) return kernel_log_;
+  const auto promise = owe();
+  self_->request(units_.machine, caf::infinite, actors::klog_atom_v)
+      .then([promise](std::string& log) { promise->deliver(std::move(log)); },
+            // The machine has ended just now. Its report came first.
+            [this, promise](const caf::error&) { promise->deliver(kernel_log_); });
+  return *promise;
+}
+
+bool VmState::machine_failed() const {
+  return report_ && (report_->panicked || report_->end.cause == hypervisor::EndCause::Failed);
+}
+
 VmStatus VmState::final_status() const {
   const auto with_log = [this](std::string text) {
     const auto from = kernel_log_.size() > 1000 ? kernel_log_.size() - 1000 : 0;
     if (!kernel_log_.empty()) text += "; the kernel's last lines: " + kernel_log_.substr(from);
     return VmStatus::failed(std::move(text));
   };
+  using hypervisor::EndCause;
+  // The machine's own words first: what else failed did so because of it, or tells less.
+  if (machine_failed()) {
+    std::string why = report_->panicked ? "the guest's kernel panicked" : report_->end.message;
+    if (failure_ && why.find(*failure_) == std::string::npos) why += "; " + *failure_;
+    return with_log(std::move(why));
+  }
   if (failure_) return with_log(*failure_);
   if (!report_) return VmStatus::stopped(std::nullopt);
-  using hypervisor::EndCause;
-  if (report_->panicked) return with_log("the guest's kernel panicked");
   switch (report_->end.cause) {
-    case EndCause::Failed:
-      return with_log(report_->end.message);
     case EndCause::Killed:
       return VmStatus::stopped(exit_code_);  // a command that had ended keeps its status
+    case EndCause::Failed:
     case EndCause::PowerOff:
     case EndCause::Reset:
     case EndCause::Panic:
@@ -236,15 +285,16 @@ void VmState::finish() {
   units_ = {};
   agent_ready_ = false;
   services_.runtime_dir.remove_vm_dir(plan_->id);
-  std::string cause = "the machine has ended";
-  if (const auto* failed = last.get_if<VmStatus::Failed>()) cause = failed->message;
-  set_status(last, std::move(cause));
-  const auto ended = protocol::to_caf({ErrorCode::VmEnded, "the VM ended before it ran"});
-  if (starting_.pending()) starting_.deliver(ended);
+  const auto* failed = last.get_if<VmStatus::Failed>();
+  set_status(last, failed != nullptr ? failed->message : "the machine has ended");
+  const capsa::error ended(ErrorCode::VmEnded,
+                           failed != nullptr ? failed->message : "the VM ended before it ran");
+  if (main_failure_ && machine_failed()) main_failure_ = ended;
+  if (starting_.pending()) starting_.deliver(protocol::to_caf(ended));
   for (auto& promise : stopping_)
     promise.deliver(caf::unit);
   stopping_.clear();
-  protocol::fail_all(waiting_main_, main_failure_ ? protocol::to_caf(*main_failure_) : ended);
+  protocol::fail_all(waiting_main_, protocol::to_caf(main_failure_.value_or(ended)));
   answer_waiters();
   if (dropped_) self_->quit();
 }
@@ -256,16 +306,8 @@ protocol::VmUnit::behavior_type VmState::make_behavior() {
       [this](start_atom) { return start(); },
       [this](stop_atom, caf::timespan grace) { return stop(grace); },
       [this](kill_atom) { return kill(); },
-      [this](pause_atom) -> caf::result<void> {
-        if (!status_.is<VmStatus::Running>()) return not_running();
-        publish(VmEvent::Kind::Paused, "pause was asked for");
-        return self_->delegate(units_.machine, pause_atom_v, kWholeVm);
-      },
-      [this](resume_atom) -> caf::result<void> {
-        if (!status_.is<VmStatus::Running>()) return not_running();
-        publish(VmEvent::Kind::Resumed, "resume was asked for");
-        return self_->delegate(units_.machine, resume_atom_v, kWholeVm);
-      },
+      [this](pause_atom) { return set_paused(true); },
+      [this](resume_atom) { return set_paused(false); },
       [this](status_atom) { return status_; },
       [this](wait_atom) -> caf::result<std::optional<int>> {
         auto promise = self_->make_response_promise();
@@ -284,17 +326,16 @@ protocol::VmUnit::behavior_type VmState::make_behavior() {
                          "add console_enabled() to its builder"});
         return ConsoleActor(console_);
       },
-      [this](klog_atom) -> caf::result<std::string> {
-        if (active() && units_.machine) return self_->delegate(units_.machine, klog_atom_v);
-        return kernel_log_;
-      },
+      [this](klog_atom) { return kernel_log(); },
       [this](agent_atom) -> caf::result<AgentActor> {
         if (!plan_->config.agent)
           return to_caf({ErrorCode::AgentUnavailable,
                          "VM \"" + plan_->config.name + "\" was built without an agent",
                          "add agent_enabled() to its builder and boot a guest that has one"});
-        if (!units_.link) return not_running();
-        return AgentActor(units_.link);
+        if (up() && units_.link) return AgentActor(units_.link);
+        // How a command ended is told at any time, and it is this link that it is known by.
+        if (main_link_) return AgentActor(main_link_);
+        return not_running();
       },
       [this](main_atom) -> caf::result<StartedProcess> {
         if (!plan_->sandbox)
@@ -308,15 +349,15 @@ protocol::VmUnit::behavior_type VmState::make_behavior() {
         return promise;
       },
       [this](vcpus_atom) -> caf::result<std::vector<VcpuActor>> {
-        if (units_.vcpus.empty()) return not_running();
+        if (!up() || units_.vcpus.empty()) return not_running();
         return units_.vcpus;
       },
       [this](shares_atom) -> caf::result<std::vector<ShareActor>> {
-        if (!active()) return not_running();
+        if (!up()) return not_running();
         return units_.shares;
       },
       [this](vsock_atom, std::uint32_t port) -> caf::result<VsockPortActor> {
-        if (!active()) return not_running();
+        if (!up()) return not_running();
         const auto it = units_.ports.find(port);
         if (it == units_.ports.end())
           return to_caf({ErrorCode::NotFound,
@@ -327,15 +368,15 @@ protocol::VmUnit::behavior_type VmState::make_behavior() {
       // -- its units
       [this](ended_atom, const EndBox& report) { on_ended(report); },
       [this](ready_atom) { on_agent_ready(); },
-      [this](lost_atom, const std::string& why) {
-        agent_ready_ = false;
-        if (!tearing_down_) publish(VmEvent::Kind::AgentLost, why);
+      [this](lost_atom, const std::string& why) { on_agent_lost(why); },
+      [this](lost_atom, std::uint64_t boot) {
+        if (boot == boot_ && active()) give_up_main();
       },
       [this](grace_atom, std::uint64_t boot) {
         if (boot == boot_ && active()) kill_machine();
       },
       [this](deadline_atom, std::uint64_t boot) {
-        if (boot != boot_ || agent_ready_ || main_ || !active() || !plan_->sandbox) return;
+        if (boot != boot_ || agent_ready_ || main_ || !up() || stop_requested_) return;
         failure_ = "the guest's agent did not answer within three minutes";
         kill_machine();
       },

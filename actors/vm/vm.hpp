@@ -22,6 +22,7 @@ class VmState {
   static inline const char* name = "capsa.vm";
   using Self = protocol::VmUnit::base*;
 
+  /// The services outlive the actor: the runtime, with which it is noted, waits for its end.
   VmState(Self self, Services& services, std::shared_ptr<const VmPlan> plan,
           std::shared_ptr<VmShared> shared);
   ~VmState();
@@ -37,14 +38,18 @@ class VmState {
   caf::result<void> stop(caf::timespan grace);
   caf::result<void> kill();
   void on_running(const protocol::VcpuInfos& vcpus);
+  void on_boot_failed(const caf::error& why);
   void on_ended(const protocol::EndBox& report);
   void on_down(const caf::down_msg& down);
-  void ask_guest_to_stop();
   void kill_machine();
   void fail(std::string why);
   void tear_down();
   void finish();
   VmStatus final_status() const;
+
+  // -- what is asked of the machine (vm.cpp)
+  caf::result<void> set_paused(bool paused);
+  caf::result<std::string> kernel_log();
 
   // -- what changes is told (vm_events.cpp)
   void set_status(VmStatus status, std::string cause);
@@ -53,11 +58,22 @@ class VmState {
 
   // -- the guest's agent and a sandbox's command (vm_guest.cpp)
   void on_agent_ready();
+  void on_agent_lost(const std::string& why);
+  void ask_guest_to_stop();
+  void press_power_button();
   void set_up_guest();
   void start_main();
   void on_main_ended(const ExitStatus& status);
+  void fail_main(const std::string& doing, const capsa::error& why);
+  void give_up_main();
 
   bool active() const { return !status_.is<VmStatus::Created>() && !status_.ended(); }
+  /// Whether its units can be asked.
+  bool up() const { return active() && !tearing_down_; }
+  /// Whether the machine itself has told why it failed.
+  bool machine_failed() const;
+  /// A promise for what a unit is asked, answered at the latest by on_exit().
+  std::shared_ptr<caf::response_promise> owe();
   caf::error not_running() const;
   void restart(const caf::actor_addr& who, const caf::error& why);
 
@@ -75,19 +91,22 @@ class VmState {
   bool tearing_down_ = false;
   bool agent_ready_ = false;
   bool stop_requested_ = false;
+  bool guest_told_ = false;  // the agent has begun to power the guest off
   bool dropped_ = false;
   unsigned restarts_ = 0;
   std::optional<std::string> failure_;
   std::optional<protocol::MachineReport> report_;
   std::string kernel_log_;
   std::optional<int> exit_code_;
-  std::optional<capsa::error> main_failure_;
   std::optional<actors::StartedProcess> main_;
+  protocol::AgentLink main_link_;  // which started it; kept when it has ended
+  std::optional<capsa::error> main_failure_;
 
   caf::response_promise starting_;
   Promises stopping_;
   Promises waiting_;
   Promises waiting_main_;
+  std::vector<std::shared_ptr<caf::response_promise>> owed_;
   std::set<caf::actor> subscribers_;
 };
 

@@ -7,6 +7,9 @@ namespace capsa::vm {
 
 namespace {
 
+// The agent's connection breaks before the end of the machine is known here, by far less than this.
+constexpr auto kReportPatience = std::chrono::seconds(2);
+
 /// A host name (hostname(7)) made of the VM's name.
 std::string host_name(const std::string& name) {
   std::string out;
@@ -27,6 +30,31 @@ void VmState::on_agent_ready() {
     set_up_guest();
 }
 
+void VmState::on_agent_lost(const std::string& why) {
+  agent_ready_ = false;
+  if (tearing_down_) return;
+  if (!status_.is<VmStatus::Stopping>()) return publish(VmEvent::Kind::AgentLost, why);
+  // That the agent of a guest that powers off goes away is no event.
+  if (!guest_told_) press_power_button();
+}
+
+void VmState::ask_guest_to_stop() {
+  if (!agent_ready_) return press_power_button();
+  // Whatever comes of it, the grace is what decides.
+  self_->request(units_.link, caf::infinite, actors::shutdown_atom_v)
+      .then([this] { guest_told_ = true; }, [this](const caf::error&) { press_power_button(); });
+}
+
+void VmState::press_power_button() {
+  if (tearing_down_) return;
+  self_->request(units_.machine, caf::infinite, protocol::button_atom_v)
+      .then([] {},
+            [this](const caf::error&) {
+              // No button, and no agent that may still come: waiting would change nothing.
+              if (!plan_->config.agent) kill_machine();
+            });
+}
+
 void VmState::set_up_guest() {
   SetupSpec setup;
   setup.hostname = host_name(plan_->config.name);
@@ -41,11 +69,7 @@ void VmState::set_up_guest() {
   self_->request(units_.link, caf::infinite, protocol::setup_atom_v, protocol::box(setup))
       .then([this] { start_main(); },
             [this](const caf::error& why) {
-              const auto e = protocol::from_caf(why);
-              main_failure_ = capsa::error(e.code(), "preparing the guest: " + e.message(),
-                                           e.hint(), e.guest_errno());
-              failure_ = main_failure_->message();
-              kill_machine();
+              fail_main("preparing the guest: ", protocol::from_caf(why));
             });
 }
 
@@ -58,27 +82,39 @@ void VmState::start_main() {
       .then(
           [this](const actors::StartedProcess& process) {
             main_ = process;
+            main_link_ = units_.link;
             for (auto& promise : waiting_main_)
               promise.deliver(process);
             waiting_main_.clear();
             self_->request(units_.link, caf::infinite, actors::wait_atom_v, process.id)
                 .then([this](const ExitStatus& status) { on_main_ended(status); },
                       [this](const caf::error& why) {
-                        // The agent went away with the command's status; the VM's end tells more.
-                        if (stop_requested_ || tearing_down_) return;
-                        failure_ =
-                            "the command's status is lost: " + protocol::from_caf(why).message();
-                        kill_machine();
+                        fail_main("the command's status is lost: ", protocol::from_caf(why));
                       });
           },
           [this](const caf::error& why) {
-            main_failure_ = protocol::from_caf(why);
-            for (auto& promise : waiting_main_)
-              promise.deliver(why);
-            waiting_main_.clear();
-            failure_ = "the command did not start: " + main_failure_->message();
-            kill_machine();
+            fail_main("the command did not start: ", protocol::from_caf(why));
           });
+}
+
+void VmState::fail_main(const std::string& doing, const capsa::error& why) {
+  // Whoever ends a VM ends the command with it: that is what was asked for.
+  if (stop_requested_ || dropped_ || tearing_down_) return;
+  main_failure_.emplace(why.code(), doing + why.message(), why.hint(), why.guest_errno());
+  const auto code = why.code();
+  const bool broke = code == ErrorCode::ConnectionClosed || code == ErrorCode::AgentUnavailable ||
+                     code == ErrorCode::VmEnded;
+  if (!broke) return give_up_main();
+  // May be the first that is seen of a machine that has ended. What it says of its end, a panic or
+  // QEMU's own words, tells more, and comes in a moment.
+  self_->delayed_send(self_, kReportPatience, protocol::lost_atom_v, boot_);
+}
+
+void VmState::give_up_main() {
+  if (stop_requested_ || dropped_ || tearing_down_) return;
+  if (!failure_) failure_ = main_failure_->message();
+  protocol::fail_all(waiting_main_, protocol::to_caf(*main_failure_));
+  kill_machine();
 }
 
 void VmState::on_main_ended(const ExitStatus& status) {

@@ -1,10 +1,12 @@
 #pragma once
 
+#include <actors/protocol/ended_processes.hpp>
 #include <backends/qemu/probe.hpp>
 #include <capsa/config.hpp>
 #include <capsa/sandbox.hpp>
 #include <capsa/status.hpp>
 #include <cstdint>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -35,10 +37,16 @@ class VmShared {
     std::lock_guard lock(mutex_);
     status_ = std::move(status);
   }
+  /// Of all boots.
+  const std::shared_ptr<protocol::EndedProcesses>& ended_processes() const noexcept {
+    return ended_processes_;
+  }
 
  private:
-  mutable std::mutex mutex_;
+  mutable std::mutex mutex_;  // guards status_
   VmStatus status_;
+  const std::shared_ptr<protocol::EndedProcesses> ended_processes_ =
+      std::make_shared<protocol::EndedProcesses>();
 };
 
 }  // namespace capsa::vm

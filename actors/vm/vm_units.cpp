@@ -3,6 +3,7 @@
 #include <actors/machine/machine.hpp>
 #include <actors/protocol/spawn.hpp>
 #include <actors/share/share.hpp>
+#include <actors/values/validate.hpp>
 #include <actors/vm/vm_units.hpp>
 #include <actors/vsock/vsock_device.hpp>
 #include <actors/vsock/vsock_port.hpp>
@@ -13,6 +14,9 @@
 namespace capsa::vm {
 
 namespace {
+
+// build() refuses what the machine cannot have, without knowing the machine.
+static_assert(kVirtioSlots == qemu::kVirtioSlots && kVirtioSlotsAcpi == qemu::kVirtioSlotsAcpi);
 
 /// Our end and the machine's.
 result<std::pair<UniqueFd, UniqueFd>> socket_pair() {
@@ -74,7 +78,7 @@ result<protocol::VsockPort> make_port(Services& services, loop::EpollLoop& loop,
 }
 
 result<void> make_units(VmUnits& units, Services& services, loop::EpollLoop& loop,
-                        const VmPlan& plan, const protocol::VmUnit& vm,
+                        const VmPlan& plan, const VmShared& shared, const protocol::VmUnit& vm,
                         const protocol::ConsoleUnit& console) {
   auto& system = services.system;
   const auto dir = services.runtime_dir.vm_dir(plan.id);
@@ -119,7 +123,7 @@ result<void> make_units(VmUnits& units, Services& services, loop::EpollLoop& loo
     }
     if (plan.config.agent)
       units.link = protocol::spawn_state<protocol::AgentLink, agent_link::AgentLinkState>(
-          system, units.vsock, vm, std::ref(services.callbacks));
+          system, units.vsock, vm, std::ref(services.callbacks), shared.ended_processes());
   }
 
   if (console) {

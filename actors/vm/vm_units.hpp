@@ -36,7 +36,7 @@ struct VmUnits {
 /// Makes everything that one boot needs, and the machine last, not yet booting. On an error what
 /// was made is in `units` and has to be ended by the caller.
 result<void> make_units(VmUnits& units, Services& services, loop::EpollLoop& loop,
-                        const VmPlan& plan, const protocol::VmUnit& vm,
+                        const VmPlan& plan, const VmShared& shared, const protocol::VmUnit& vm,
                         const protocol::ConsoleUnit& console);
 
 /// A port of a running machine; also in place of one that failed.

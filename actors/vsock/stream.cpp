@@ -10,11 +10,6 @@
 
 namespace capsa::vsock_units {
 
-namespace {
-// One read: what becomes one message, and about one packet of the largest size.
-constexpr std::size_t kPiece = 64 * 1024;
-}  // namespace
-
 void PortState::on_ready(const StreamPtr& stream, std::uint32_t events) {
   if ((events & EPOLLOUT) != 0) write_host(*stream);
   if ((events & EPOLLIN) != 0 || (events & (EPOLLHUP | EPOLLERR)) != 0) read_host(*stream);
@@ -28,14 +23,19 @@ void PortState::on_ready(const StreamPtr& stream, std::uint32_t events) {
 }
 
 void PortState::read_host(Stream& stream) {
-  while (stream.credit > 0 && !stream.host_done && !stream.closing) {
-    std::string piece(std::min<std::size_t>(kPiece, stream.credit), '\0');
-    const auto n = ::recv(stream.fd.get(), piece.data(), piece.size(), 0);
+  // Read here first: a message is as large as what was read, not as what might have been.
+  std::array<char, Pieces::kPiece> piece;
+  // To a guest that receives no more nothing goes, so credit holds nothing back: what the host had
+  // sent by then is dropped up to its end, which the guest is told.
+  while ((stream.credit > 0 || stream.guest_deaf) && !stream.host_done && !stream.closing) {
+    const std::size_t most =
+        stream.guest_deaf ? piece.size() : std::min<std::size_t>(piece.size(), stream.credit);
+    const auto n = ::recv(stream.fd.get(), piece.data(), most, 0);
     if (n > 0) {
-      piece.resize(static_cast<std::size_t>(n));
-      stream.credit -= static_cast<std::uint64_t>(n);
-      if (!stream.guest_deaf)
-        self_->send(vsock_, protocol::data_atom_v, stream.id, std::move(piece));
+      const auto size = static_cast<std::size_t>(n);
+      if (stream.guest_deaf) continue;
+      stream.credit -= size;
+      self_->send(vsock_, protocol::data_atom_v, stream.id, std::string(piece.data(), size));
       continue;
     }
     if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) return;
@@ -48,9 +48,8 @@ void PortState::read_host(Stream& stream) {
 void PortState::write_host(Stream& stream) {
   std::uint64_t taken = 0;
   while (!stream.queue.empty()) {
-    const auto& front = stream.queue.front();
-    const auto n = ::send(stream.fd.get(), front.data() + stream.written,
-                          front.size() - stream.written, MSG_NOSIGNAL);
+    const auto front = stream.queue.front();
+    const auto n = ::send(stream.fd.get(), front.data(), front.size(), MSG_NOSIGNAL);
     if (n < 0) {
       if (errno == EINTR) continue;
       if (errno != EAGAIN && errno != EWOULDBLOCK) {
@@ -62,10 +61,8 @@ void PortState::write_host(Stream& stream) {
       break;
     }
     taken += static_cast<std::uint64_t>(n);
-    stream.written += static_cast<std::size_t>(n);
-    if (stream.written < front.size()) break;
-    stream.queue.pop_front();
-    stream.written = 0;
+    stream.queue.drop(static_cast<std::size_t>(n));
+    if (static_cast<std::size_t>(n) < front.size()) break;
   }
   if (taken > 0 && !stream.closing) self_->send(vsock_, protocol::taken_atom_v, stream.id, taken);
 }
@@ -77,7 +74,8 @@ void PortState::update(const StreamPtr& stream) {
   }
   if (stream->guest_deaf) ::shutdown(stream->fd.get(), SHUT_RD);
   std::uint32_t events = 0;
-  if (stream->credit > 0 && !stream->host_done && !stream->closing) events |= EPOLLIN;
+  if ((stream->credit > 0 || stream->guest_deaf) && !stream->host_done && !stream->closing)
+    events |= EPOLLIN;
   if (!stream->queue.empty()) events |= EPOLLOUT;
   if (stream->watched) return loop_.rearm(stream->fd.get(), events);
   stream->watched = true;

@@ -13,21 +13,16 @@ namespace {
 constexpr std::uint64_t kSendCredit = 256 * 1024;
 // A guest whose backlog is full does not answer; Linux's own connect(2) gives up after 2 s.
 constexpr auto kConnectDeadline = std::chrono::seconds(5);
-
-ConnectionId id_of(ConnectionKey key) {
-  return protocol::connection_id(key.host_port, key.guest_port);
-}
-
-ConnectionKey key_of(ConnectionId id) {
-  return {static_cast<std::uint32_t>(id >> 32), static_cast<std::uint32_t>(id)};
-}
+// More connections than a guest can have open wait in an endpoint's mailbox only where it opens and
+// closes them faster than the endpoint hears of it: the rest is refused.
+constexpr std::size_t kMaxUnheard = 1024;
 
 }  // namespace
 
 VsockState::VsockState(Self self, loop::EpollLoop& loop, std::uint64_t guest_cid, UniqueFd socket)
     : self_(self),
       loop_(loop),
-      device_(std::make_unique<vsock::VsockDevice>(guest_cid, *this)),
+      device_(std::make_shared<vsock::VsockDevice>(guest_cid, *this)),
       server_(std::make_unique<vhost_user::Server>(
           loop, std::move(socket), *device_, [self](const result<void>& end) {
             // The machine closing its end is how every
@@ -44,6 +39,7 @@ void VsockState::on_exit() {
   for (auto& [key, connection] : connections_)
     end_connecting(connection, {ErrorCode::VmEnded, "the VM has ended"});
   connections_.clear();
+  keys_.clear();
   bound_.clear();
   // Now, while there is a Host for the device to tell of its end; an actor's exit is never inside a
   // callback of the server.
@@ -55,8 +51,7 @@ caf::result<ConnectionId, std::uint64_t> VsockState::connect(std::uint32_t port,
                                                              protocol::VsockEndpoint endpoint) {
   const auto key = device_->connect(port);
   if (!key.ok()) return protocol::to_caf(key.error());
-  Connection connection;
-  connection.endpoint = std::move(endpoint);
+  Connection& connection = add(*key, std::move(endpoint));
   connection.connecting = self_->make_response_promise();
   connection.timer = loop_.call_after(kConnectDeadline, [this, k = *key] {
     const auto it = connections_.find(k);
@@ -64,10 +59,27 @@ caf::result<ConnectionId, std::uint64_t> VsockState::connect(std::uint32_t port,
     it->second.timer = 0;
     end_connecting(it->second, {ErrorCode::Timeout, "the guest did not answer the connection"});
     device_->reset(k);
-    connections_.erase(it);
+    forget(it);
   });
-  const auto it = connections_.insert_or_assign(*key, std::move(connection)).first;
-  return it->second.connecting;
+  return connection.connecting;
+}
+
+VsockState::Connection& VsockState::add(ConnectionKey key, protocol::VsockEndpoint endpoint) {
+  Connection& connection = connections_[key];
+  connection.id = protocol::connection_id(next_id_++, key.guest_port);
+  connection.endpoint = std::move(endpoint);
+  keys_.emplace(connection.id, key);
+  return connection;
+}
+
+VsockState::Connections::iterator VsockState::find(ConnectionId id) {
+  const auto key = keys_.find(id);
+  return key == keys_.end() ? connections_.end() : connections_.find(key->second);
+}
+
+void VsockState::forget(Connections::iterator it) {
+  keys_.erase(it->second.id);
+  connections_.erase(it);
 }
 
 void VsockState::end_connecting(Connection& connection, const capsa::error& why) {
@@ -82,43 +94,56 @@ void VsockState::watch(const protocol::VsockEndpoint& endpoint) {
 
 void VsockState::on_endpoint_down(const caf::actor_addr& who) {
   monitored_.erase(who);
-  std::erase_if(bound_, [&](const auto& entry) { return entry.second.address() == who; });
-  std::erase_if(connections_, [&](auto& entry) {
-    if (entry.second.endpoint.address() != who) return false;
-    if (entry.second.timer != 0) loop_.cancel(entry.second.timer);
-    device_->reset(entry.first);
-    return true;
-  });
+  std::erase_if(bound_, [&](const auto& entry) { return entry.second.endpoint.address() == who; });
+  for (auto it = connections_.begin(); it != connections_.end();) {
+    const auto at = it++;
+    if (at->second.endpoint.address() != who) continue;
+    if (at->second.timer != 0) loop_.cancel(at->second.timer);
+    device_->reset(at->first);
+    forget(at);
+  }
 }
 
 void VsockState::pump(Connections::iterator it) {
   auto& [key, connection] = *it;
   std::uint64_t credit = 0;
   while (!connection.queue.empty()) {
-    const auto& front = connection.queue.front();
-    const auto rest = std::as_bytes(std::span(front)).subspan(connection.taken);
-    const auto taken = device_->send(key, rest);
+    const auto front = std::as_bytes(std::span(connection.queue.front()));
+    const auto taken = device_->send(key, front);
     credit += taken;
-    if (taken < rest.size()) {
-      connection.taken += taken;
-      break;
-    }
-    connection.queue.pop_front();
-    connection.taken = 0;
+    connection.queue.drop(taken);
+    if (taken < front.size()) break;
   }
-  if (credit > 0) self_->send(connection.endpoint, protocol::credit_atom_v, id_of(key), credit);
+  if (credit > 0) self_->send(connection.endpoint, protocol::credit_atom_v, connection.id, credit);
   if (!connection.queue.empty() || (!connection.send_ends && !connection.receive_ends)) return;
   const bool over = device_->shutdown(key, connection.receive_ends, connection.send_ends);
   if (!over) return;
-  self_->send(connection.endpoint, protocol::closed_atom_v, id_of(key), std::string("finished"));
-  connections_.erase(it);
+  tell_end(connection, "finished");
+  forget(it);
+}
+
+/// What the guest sent in this turn, as one message.
+void VsockState::hand_on(Connection& connection) {
+  if (connection.inbox.empty()) return;
+  self_->send(connection.endpoint, protocol::data_atom_v, connection.id,
+              std::exchange(connection.inbox, {}));
+}
+
+void VsockState::tell_end(Connection& connection, std::string why) {
+  hand_on(connection);
+  self_->send(connection.endpoint, protocol::closed_atom_v, connection.id, std::move(why));
 }
 
 bool VsockState::accept(ConnectionKey key) {
   const auto bound = bound_.find(key.host_port);
-  if (bound == bound_.end()) return false;
-  connections_[key].endpoint = bound->second;
-  self_->send(bound->second, actors::accept_atom_v, id_of(key), kSendCredit);
+  if (bound == bound_.end() || *bound->second.unheard >= kMaxUnheard) return false;
+  const auto& endpoint = bound->second.endpoint;
+  const Connection& connection = add(key, endpoint);
+  // A request only to learn when it has been heard.
+  const auto heard = [unheard = bound->second.unheard] { --*unheard; };
+  ++*bound->second.unheard;
+  self_->request(endpoint, caf::infinite, actors::accept_atom_v, connection.id, kSendCredit)
+      .then(heard, [heard](const caf::error&) { heard(); });
   return true;
 }
 
@@ -126,18 +151,22 @@ void VsockState::connected(ConnectionKey key) {
   const auto it = connections_.find(key);
   if (it == connections_.end()) return;
   if (it->second.timer != 0) loop_.cancel(std::exchange(it->second.timer, 0));
-  it->second.connecting.deliver(id_of(key), kSendCredit);
+  it->second.connecting.deliver(it->second.id, kSendCredit);
 }
 
 void VsockState::data(ConnectionKey key, std::span<const std::span<const std::byte>> pieces,
                       std::size_t total) {
   const auto it = connections_.find(key);
   if (it == connections_.end()) return;
-  std::string bytes;
-  bytes.reserve(total);
+  Connection& connection = it->second;
+  // Large packets each make a message, and are copied once; small ones go together.
+  if (connection.inbox.size() + total > Pieces::kPiece) hand_on(connection);
+  if (connection.inbox.empty()) {
+    heard_.push_back(key);
+    connection.inbox.reserve(total);
+  }
   for (const auto piece : pieces)
-    bytes.append(reinterpret_cast<const char*>(piece.data()), piece.size());
-  self_->send(it->second.endpoint, protocol::data_atom_v, id_of(key), std::move(bytes));
+    connection.inbox.append(reinterpret_cast<const char*>(piece.data()), piece.size());
 }
 
 void VsockState::writable(ConnectionKey key, std::size_t) {
@@ -148,8 +177,14 @@ void VsockState::writable(ConnectionKey key, std::size_t) {
 void VsockState::shutdown(ConnectionKey key, bool no_more_receive, bool no_more_send) {
   const auto it = connections_.find(key);
   if (it == connections_.end()) return;
-  self_->send(it->second.endpoint, protocol::half_atom_v, id_of(key), no_more_receive,
+  hand_on(it->second);
+  self_->send(it->second.endpoint, protocol::half_atom_v, it->second.id, no_more_receive,
               no_more_send);
+  if (!no_more_receive) return;
+  // Nobody will ever take what is queued, and an end that waits behind it would never be told.
+  it->second.guest_deaf = true;
+  it->second.queue.clear();
+  pump(it);
 }
 
 void VsockState::closed(ConnectionKey key, vsock::CloseReason reason) {
@@ -160,9 +195,21 @@ void VsockState::closed(ConnectionKey key, vsock::CloseReason reason) {
                    {ErrorCode::ConnectionClosed, "nothing in the guest listens on vsock port " +
                                                      std::to_string(key.guest_port)});
   else
-    self_->send(it->second.endpoint, protocol::closed_atom_v, id_of(key),
-                std::string(to_string(reason)));
-  connections_.erase(it);
+    tell_end(it->second, std::string(to_string(reason)));
+  forget(it);
+}
+
+void VsockState::processed(bool more) {
+  for (const auto key : heard_) {
+    const auto it = connections_.find(key);
+    if (it != connections_.end()) hand_on(it->second);
+  }
+  heard_.clear();
+  if (!more) return;
+  // Behind everything else that this loop has to do now.
+  loop_.post([weak = std::weak_ptr(device_)] {
+    if (const auto device = weak.lock()) device->process_more();
+  });
 }
 
 protocol::VsockActor::behavior_type VsockState::make_behavior() {
@@ -170,31 +217,35 @@ protocol::VsockActor::behavior_type VsockState::make_behavior() {
   return {
       [this](bind_atom, std::uint32_t port, VsockEndpoint& endpoint) {
         watch(endpoint);
-        bound_.insert_or_assign(port, std::move(endpoint));
+        bound_.insert_or_assign(port, Bound{std::move(endpoint)});
       },
       [this](connect_atom, std::uint32_t port, VsockEndpoint& endpoint) {
         watch(endpoint);
         return connect(port, std::move(endpoint));
       },
       [this](data_atom, ConnectionId id, std::string& bytes) {
-        const auto it = connections_.find(key_of(id));
-        if (it == connections_.end()) return;
-        it->second.queue.push_back(std::move(bytes));
-        if (it->second.queue.size() == 1) pump(it);
+        const auto it = find(id);
+        if (it == connections_.end() || it->second.guest_deaf) return;
+        const bool idle = it->second.queue.empty();
+        it->second.queue.append(std::move(bytes));
+        if (idle) pump(it);
       },
       [this](taken_atom, ConnectionId id, std::uint64_t bytes) {
-        device_->consumed(key_of(id), bytes);
+        const auto it = find(id);
+        if (it != connections_.end()) device_->consumed(it->first, bytes);
       },
       [this](half_atom, ConnectionId id, bool no_more_receive, bool no_more_send) {
-        const auto it = connections_.find(key_of(id));
+        const auto it = find(id);
         if (it == connections_.end()) return;
         it->second.receive_ends |= no_more_receive;
         it->second.send_ends |= no_more_send;
         pump(it);
       },
       [this](reset_atom, ConnectionId id) {
-        device_->reset(key_of(id));
-        connections_.erase(key_of(id));
+        const auto it = find(id);
+        if (it == connections_.end()) return;
+        device_->reset(it->first);
+        forget(it);
       },
   };
 }

@@ -121,8 +121,7 @@ void PortState::pair() {
     takers_.pop_front();
     // A client that went away while it waited must not swallow a connection.
     if (!taker.promise.pending() && hung_up(taker.fd.get())) continue;
-    auto untaken = std::move(untaken_.front());
-    untaken_.pop_front();
+    auto untaken = untaken_.take();
     if (taker.promise.pending()) taker.promise.deliver(actors::FdBox(std::move(taker.theirs)));
     begin(std::move(taker.fd), untaken.id, untaken.credit);
     const auto stream = find(untaken.id);
@@ -151,11 +150,6 @@ PortState::StreamPtr PortState::find(ConnectionId id) const {
 
 protocol::VsockPort::behavior_type PortState::make_behavior() {
   using namespace protocol;
-  const auto untaken = [this](ConnectionId id) -> Untaken* {
-    for (auto& one : untaken_)
-      if (one.id == id) return &one;
-    return nullptr;
-  };
   return {
       [this](connect_atom) -> caf::result<FdBox> {
         if (!config_.connects)
@@ -182,41 +176,49 @@ protocol::VsockPort::behavior_type PortState::make_behavior() {
         return promise;
       },
       [this](accept_atom, ConnectionId id, std::uint64_t credit) {
-        untaken_.push_back({id, credit, {}, false, false, false});
-        pair();
+        if (untaken_.add(id, credit))
+          pair();
+        else
+          self_->send(vsock_, reset_atom_v, id);
       },
-      [this, untaken](data_atom, ConnectionId id, std::string& bytes) {
+      [this](data_atom, ConnectionId id, std::string& bytes) {
+        const std::uint64_t size = bytes.size();
         if (const auto stream = find(id)) {
-          stream->queue.push_back(std::move(bytes));
-          if (stream->queue.size() == 1) write_host(*stream);
+          const bool idle = stream->queue.empty();
+          stream->queue.append(std::move(bytes));
+          if (idle) write_host(*stream);
           update(stream);
-        } else if (auto* one = untaken(id)) {
-          one->queue.push_back(std::move(bytes));
+        } else if (untaken_.find(id) != nullptr) {
+          if (!untaken_.append(id, std::move(bytes))) self_->send(vsock_, reset_atom_v, id);
+        } else {
+          // The host has closed and the guest does not know yet: it must not run out of credit
+          // before it reads that.
+          self_->send(vsock_, taken_atom_v, id, size);
         }
       },
-      [this, untaken](credit_atom, ConnectionId id, std::uint64_t bytes) {
+      [this](credit_atom, ConnectionId id, std::uint64_t bytes) {
         if (const auto stream = find(id)) {
           stream->credit += bytes;
           update(stream);
-        } else if (auto* one = untaken(id)) {
+        } else if (auto* one = untaken_.find(id)) {
           one->credit += bytes;
         }
       },
-      [this, untaken](half_atom, ConnectionId id, bool no_more_receive, bool no_more_send) {
+      [this](half_atom, ConnectionId id, bool no_more_receive, bool no_more_send) {
         if (const auto stream = find(id)) {
           stream->guest_deaf |= no_more_receive;
           stream->guest_done |= no_more_send;
           update(stream);
-        } else if (auto* one = untaken(id)) {
+        } else if (auto* one = untaken_.find(id)) {
           one->guest_deaf |= no_more_receive;
           one->guest_done |= no_more_send;
         }
       },
-      [this, untaken](closed_atom, ConnectionId id, const std::string&) {
+      [this](closed_atom, ConnectionId id, const std::string&) {
         if (const auto stream = find(id)) {
           stream->closing = true;
           update(stream);
-        } else if (auto* one = untaken(id)) {
+        } else if (auto* one = untaken_.find(id)) {
           one->closed = true;  // its data is still there to be taken
         }
       },

@@ -2,6 +2,8 @@
 
 #include <actors/loop/epoll_loop.hpp>
 #include <actors/protocol/internal.hpp>
+#include <actors/vsock/backlog.hpp>
+#include <actors/vsock/pieces.hpp>
 #include <capsa/config.hpp>
 #include <deque>
 #include <map>
@@ -30,13 +32,12 @@ class PortState {
   struct Stream {
     UniqueFd fd;
     protocol::ConnectionId id = 0;
-    std::uint64_t credit = 0;       // bytes that may go to the guest
-    std::deque<std::string> queue;  // for the host
-    std::size_t written = 0;        // of the first piece
-    bool host_done = false;         // sends no more
-    bool guest_done = false;        // sends no more
-    bool guest_deaf = false;        // receives no more
-    bool closing = false;           // gone in the guest: ends when the queue is empty
+    std::uint64_t credit = 0;  // bytes that may go to the guest
+    Pieces queue;              // for the host; bounded by the guest's credit
+    bool host_done = false;    // sends no more
+    bool guest_done = false;   // sends no more
+    bool guest_deaf = false;   // receives no more
+    bool closing = false;      // gone in the guest: ends when the queue is empty
     bool watched = false;
   };
   using StreamPtr = std::shared_ptr<Stream>;
@@ -69,17 +70,9 @@ class PortState {
   Loop::TimerId pause_ = 0;  // until accept(2) is tried again
   std::map<protocol::ConnectionId, StreamPtr> streams_;
 
-  // Of a listening port: connections of the guest that nobody took yet (what they sent waits in
-  // `untaken_`, bounded by the guest's credit), and takers that wait for one.
-  struct Untaken {
-    protocol::ConnectionId id = 0;
-    std::uint64_t credit = 0;
-    std::deque<std::string> queue;
-    bool guest_done = false;
-    bool guest_deaf = false;
-    bool closed = false;
-  };
-  std::deque<Untaken> untaken_;
+  // Of a listening port: connections of the guest that nobody took yet, and takers that wait for
+  // one.
+  Backlog untaken_;
   std::deque<Taker> takers_;
 };
 

@@ -10,6 +10,7 @@
 #include <agent/guest/exec_task.hpp>
 #include <algorithm>
 #include <cerrno>
+#include <cstring>
 
 namespace capsa::agent::guest {
 
@@ -59,7 +60,11 @@ void ExecTask::on_status() {
   if (got == sizeof failure) {
     over_ = true;
     reaper_.forget(child_.pid);
-    return reply_.fail(failure.child_errno, step_name(failure.step) + program_);
+    const std::string doing = step_name(failure.step) + program_;
+    if (failure.step == ChildFailure::Step::Exec) return reply_.fail(failure.child_errno, doing);
+    // That something else is missing or forbidden must not look as if the program were.
+    return reply_.fail(wire::Error::KIND_INVALID,
+                       doing + ": " + std::strerror(failure.child_errno));
   }
   started_ = true;
   wire::GuestFrame frame;
@@ -225,6 +230,10 @@ int ExecTask::open_device(const wire::Exec& request, ChildPlan& plan) {
   child_fds_.emplace_back(::open(request.terminal().c_str(), O_RDWR | O_NOCTTY | O_CLOEXEC));
   if (!child_fds_.back()) return errno;
   if (::isatty(child_fds_.back().get()) != 1) return ENOTTY;
+  // Kept to set its size, as a terminal of the program's own would be.
+  terminal_.reset(::fcntl(child_fds_.back().get(), F_DUPFD_CLOEXEC, 3));
+  if (!terminal_) return errno;
+  if (request.has_pty()) on_resize(request.pty().rows(), request.pty().cols());
   plan.stdin_fd = plan.stdout_fd = plan.stderr_fd = child_fds_.back().get();
   plan.terminal = true;
   return 0;

@@ -48,7 +48,7 @@ class ExecTask final : public Task {
   std::string program_;
   std::vector<UniqueFd> child_fds_;  // the program's ends, open here until it has started
   UniqueFd null_;                    // the same, for a program without input
-  UniqueFd terminal_;                // our end, for resize
+  UniqueFd terminal_;                // our end or the device, for resize
   std::unique_ptr<OutputPump> stdout_;
   std::unique_ptr<OutputPump> stderr_;
   std::unique_ptr<InputPump> stdin_;

@@ -29,8 +29,11 @@ void answer(Reply reply, int failure, const std::string& doing) {
 void GuestServices::hello(const wire::Hello& hello) {
   if (!hello.controlling()) return;
   if (!hello.entropy().empty()) platform_.add_entropy(as_bytes(hello.entropy()));
-  if (hello.wall_clock_ns() <= 0) return;
-  const nanoseconds hosts(hello.wall_clock_ns());
+  set_clock(nanoseconds(hello.wall_clock_ns()));
+}
+
+void GuestServices::set_clock(nanoseconds hosts) {
+  if (hosts.count() <= 0) return;
   const nanoseconds off = hosts - platform_.wall_clock();
   if (!clock_set_ || off > kClockTolerance || off < -kClockTolerance)
     clock_set_ = platform_.set_wall_clock(hosts) == 0 || clock_set_;
@@ -41,6 +44,7 @@ std::unique_ptr<Task> GuestServices::begin(Reply reply, const wire::HostFrame& f
   wire::GuestFrame out;
   switch (frame.body_case()) {
     case wire::HostFrame::kPing:
+      if (controlling) set_clock(nanoseconds(frame.ping().wall_clock_ns()));
       reply.done();
       return nullptr;
     case wire::HostFrame::kInfo:

@@ -15,6 +15,7 @@ class GuestServices final : public Services {
   std::unique_ptr<Task> begin(Reply reply, const wire::HostFrame& frame, bool controlling) override;
 
  private:
+  void set_clock(std::chrono::nanoseconds hosts);
   void set_up(Reply reply, const wire::Setup& request);
   void shut_down(Reply reply, const wire::Shutdown& request);
 

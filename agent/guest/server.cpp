@@ -15,6 +15,9 @@ namespace capsa::agent::guest {
 namespace {
 
 constexpr int kBacklog = 64;
+// LAST_RESERVED_PORT of Linux's af_vsock.c, and far more ports than connections end at a time.
+constexpr std::uint32_t kLastReservedPort = 1023;
+constexpr std::uint32_t kFirstReservedPort = 512;
 
 sockaddr_vm vsock_address(std::uint32_t cid, std::uint32_t port) {
   sockaddr_vm address{};
@@ -22,6 +25,16 @@ sockaddr_vm vsock_address(std::uint32_t cid, std::uint32_t port) {
   address.svm_cid = cid;
   address.svm_port = port;
   return address;
+}
+
+void bind_reserved_port(int socket) {
+  for (auto port = kLastReservedPort; port >= kFirstReservedPort; --port) {
+    const auto address = vsock_address(VMADDR_CID_ANY, port);
+    if (::bind(socket, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0) return;
+    // Without the right to it any other port does as well: the host turns the connection away, and
+    // connects to the port where we listen.
+    if (errno != EADDRINUSE) return;
+  }
 }
 
 }  // namespace
@@ -108,6 +121,7 @@ UniqueFd listen_unix(const std::string& path) {
 UniqueFd connect_vsock_host(std::uint32_t port) {
   UniqueFd socket(::socket(AF_VSOCK, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   const auto address = vsock_address(VMADDR_CID_HOST, port);
+  if (socket) bind_reserved_port(socket.get());
   if (!socket ||
       (::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) < 0 &&
        errno != EINPROGRESS))

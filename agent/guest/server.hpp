@@ -38,7 +38,9 @@ class Server {
 /// Listening sockets; an invalid fd and errno on failure.
 UniqueFd listen_vsock(std::uint32_t port);
 UniqueFd listen_unix(const std::string& path);
-/// Begins to connect to the host's `port`.
+/// Begins to connect to the host's `port`, from a port of ours below 1024. Any program of the guest
+/// may connect to the host; such a port tells it that this is the agent, as it takes
+/// CAP_NET_BIND_SERVICE to have one.
 UniqueFd connect_vsock_host(std::uint32_t port);
 
 }  // namespace capsa::agent::guest

@@ -1,5 +1,7 @@
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/magic.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include <agent/guest/file_tasks.hpp>
@@ -11,6 +13,25 @@
 namespace capsa::agent::guest {
 
 namespace {
+
+/// Files of /proc, /sys and the like are not content but orders to the kernel: there is nothing to
+/// replace them with, and no room beside them. The numbers are of linux/magic.h.
+bool is_kernels_own(const std::string& path) {
+  struct statfs system {};
+  if (::statfs(path.c_str(), &system) < 0) return false;
+  switch (static_cast<std::uint32_t>(system.f_type)) {
+    case PROC_SUPER_MAGIC:
+    case SYSFS_MAGIC:
+    case CGROUP_SUPER_MAGIC:
+    case CGROUP2_SUPER_MAGIC:
+    case DEBUGFS_MAGIC:
+    case TRACEFS_MAGIC:
+    case SECURITYFS_MAGIC:
+      return true;
+    default:
+      return false;
+  }
+}
 
 // A symlink's file is replaced, not the symlink; one that dangles is.
 std::string resolved(const std::string& path) {
@@ -61,6 +82,10 @@ int WriteTask::open_target(const wire::WriteFile& request) {
     return open_in_place(O_NONBLOCK | O_NOCTTY);
   }
   if (exists && !S_ISREG(status.st_mode)) return EINVAL;
+  if (exists && is_kernels_own(path_)) {
+    sync_ = false;
+    return open_in_place(O_TRUNC);
+  }
 
   const mode_t mode =
       request.has_mode() ? request.mode() & 07777 : (exists ? status.st_mode & 07777 : 0644);

@@ -71,10 +71,8 @@ result<void> to_wire(const ExecSpec& spec, wire::Exec& out) {
   out.set_stdin_open(spec.stdin_open);
   out.set_merge_stderr(spec.merge_stderr);
   if (has_nul(spec.terminal)) return nul_inside("the terminal's name");
-  if (spec.pty && !spec.terminal.empty())
-    return invalid("both pty and terminal are given", "give a terminal of its own, or a device");
   out.set_terminal(spec.terminal);
-  if (spec.pty) {
+  if (spec.pty) {  // with a terminal, its size
     out.mutable_pty()->set_rows(spec.pty->rows);
     out.mutable_pty()->set_cols(spec.pty->cols);
   }

@@ -137,8 +137,16 @@ bool ListRequest::on_event(const wire::GuestFrame& frame) {
         entry.name() == ".." ||
         entry.name().find_first_of(std::string("/\0", 2)) != std::string::npos)
       return false;
-    if (entries_.size() >= Session::kMaxDirEntries) overflow_ = true;
-    if (!overflow_) entries_.push_back({entry.name(), from_wire(entry.stat())});
+    bytes_ += entry.name().size() + entry.stat().link_target().size();
+    if (entries_.size() >= Session::kMaxDirEntries || bytes_ > Session::kMaxDirBytes) {
+      fail(error(ErrorCode::ResourceExhausted,
+                 "the directory has more than " + std::to_string(Session::kMaxDirEntries) +
+                     " entries, or " + std::to_string(Session::kMaxDirBytes) + " bytes of names",
+                 "list it with a program in the guest"));
+      give_up_();
+      return true;
+    }
+    entries_.push_back({entry.name(), from_wire(entry.stat())});
   }
   grant_(window_.add(count));
   return true;
@@ -146,13 +154,6 @@ bool ListRequest::on_event(const wire::GuestFrame& frame) {
 
 bool ListRequest::on_last(const wire::GuestFrame& frame) {
   if (!frame.has_done()) return false;
-  if (overflow_) {
-    fail(
-        error(ErrorCode::ResourceExhausted,
-              "the directory has more than " + std::to_string(Session::kMaxDirEntries) + " entries",
-              "list it with a program in the guest"));
-    return true;
-  }
   std::sort(entries_.begin(), entries_.end(),
             [](const DirEntry& a, const DirEntry& b) { return a.name < b.name; });
   finish<std::vector<DirEntry>>(done_, std::move(entries_));

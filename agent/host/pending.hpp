@@ -166,8 +166,13 @@ class WriteRequest final : public PendingRequest {
 /// Gathers a listing; `grant` gives the guest credit for as many entries as were taken.
 class ListRequest final : public PendingRequest {
  public:
-  ListRequest(Callback<std::vector<DirEntry>> done, std::function<void(std::uint64_t)> grant)
-      : done_(std::move(done)), grant_(std::move(grant)), window_(kEntryWindow) {}
+  /// `give_up` takes the request back: there is more than anybody wants.
+  ListRequest(Callback<std::vector<DirEntry>> done, std::function<void(std::uint64_t)> grant,
+              std::function<void()> give_up)
+      : done_(std::move(done)),
+        grant_(std::move(grant)),
+        give_up_(std::move(give_up)),
+        window_(kEntryWindow) {}
   bool on_event(const wire::GuestFrame& frame) override;
   bool on_last(const wire::GuestFrame& frame) override;
   void fail(const error& why) override;
@@ -175,9 +180,10 @@ class ListRequest final : public PendingRequest {
  private:
   Callback<std::vector<DirEntry>> done_;
   std::function<void(std::uint64_t)> grant_;
+  std::function<void()> give_up_;
   ReceiveWindow window_;
   std::vector<DirEntry> entries_;
-  bool overflow_ = false;
+  std::size_t bytes_ = 0;
 };
 
 }  // namespace capsa::agent

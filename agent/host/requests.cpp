@@ -4,9 +4,9 @@
 /// The requests of a session: each fills one frame.
 namespace capsa::agent {
 
-RequestId Session::ping(Callback<void> done) {
+RequestId Session::ping(Callback<void> done, std::chrono::nanoseconds wall_clock) {
   wire::HostFrame frame;
-  frame.mutable_ping();
+  frame.mutable_ping()->set_wall_clock_ns(wall_clock.count());
   return submit(std::make_shared<SimpleRequest<void>>(std::move(done)), frame);
 }
 
@@ -164,7 +164,9 @@ RequestId Session::list_dir(const std::string& path, Callback<std::vector<DirEnt
     frame.mutable_credit()->set_amount(entries);
     send_frame(frame);
   };
-  auto request = std::make_shared<ListRequest>(std::move(done), std::move(grant));
+  auto give_up = [this, id = next_id_] { cancel(id); };
+  auto request =
+      std::make_shared<ListRequest>(std::move(done), std::move(grant), std::move(give_up));
   if (!path_is_good(*request, path)) return 0;
   wire::HostFrame frame;
   frame.mutable_list_dir()->set_path(path);

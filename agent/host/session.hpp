@@ -108,12 +108,14 @@ class Session {
 
   // -- requests with one answer
 
-  RequestId ping(Callback<void> done);
+  /// With the time of day the guest's clock is set where it is off by more than a second, as after
+  /// a pause.
+  RequestId ping(Callback<void> done, std::chrono::nanoseconds wall_clock = {});
   RequestId info(Callback<GuestInfo> done);
   RequestId setup(const SetupSpec& spec, Callback<void> done);
   RequestId exists(const std::string& path, Callback<bool> done);
   RequestId stat(const std::string& path, bool follow, Callback<FileStat> done);
-  /// Sorted by name. At most kMaxDirEntries, else resource_exhausted.
+  /// Sorted by name. At most kMaxDirEntries and kMaxDirBytes, else resource_exhausted.
   RequestId list_dir(const std::string& path, Callback<std::vector<DirEntry>> done);
   RequestId mkdir(const std::string& path, bool parents, std::uint32_t mode, Callback<void> done);
   /// Not recursive: a file or an empty directory. Symlinks are removed, never followed, and a
@@ -152,6 +154,8 @@ class Session {
   void cancel(RequestId id);
 
   static constexpr std::size_t kMaxDirEntries = 1'000'000;
+  /// Bytes of names and link targets: a guest may make every one of them as long as it likes.
+  static constexpr std::size_t kMaxDirBytes = std::size_t{64} << 20;
 
  private:
   RequestId submit(std::shared_ptr<PendingRequest> request, wire::HostFrame& frame);

@@ -1,5 +1,8 @@
+#include <fcntl.h>
+#include <linux/magic.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -25,6 +28,24 @@ error bad_region(const RegionSpec& spec, std::string_view what) {
                                         ": " + std::string(what)};
 }
 
+/// Whether every page of the file stays there: touching one that is gone is a SIGBUS, and whoever
+/// else has the file open (a hypervisor that its guest took over) could take it away at any time.
+result<void> check_lasting(const RegionSpec& spec) {
+  // Only memfds can be sealed; QEMU's memory-backend-memfd is, unless told otherwise (seal=on).
+  const int seals = ::fcntl(spec.fd, F_GET_SEALS);
+  if (seals < 0 && errno != EINVAL) return error_from_errno(errno, "F_GET_SEALS of guest memory");
+  if (seals < 0 || (seals & F_SEAL_SHRINK) == 0) {
+    return bad_region(spec, "its file is not sealed against shrinking (F_SEAL_SHRINK)");
+  }
+  struct statfs file_system = {};
+  if (::fstatfs(spec.fd, &file_system) != 0) {
+    return error_from_errno(errno, "fstatfs of guest memory");
+  }
+  // A hole punched into one of these may find no huge page left to fill it with.
+  if (file_system.f_type == HUGETLBFS_MAGIC) return bad_region(spec, "its file has huge pages");
+  return {};
+}
+
 result<void> check(const RegionSpec& spec) {
   if (spec.size == 0) return bad_region(spec, "it is empty");
   if (wraps(spec.guest_address, spec.size)) return bad_region(spec, "its addresses wrap");
@@ -34,7 +55,9 @@ result<void> check(const RegionSpec& spec) {
   if (spec.file_offset > kMaxFile || spec.size > kMaxFile - spec.file_offset) {
     return bad_region(spec, "it does not fit into a file");
   }
+  if (auto lasting = check_lasting(spec); !lasting) return lasting;
   struct stat status = {};
+  // Only now: a sealed file is never again shorter than it is seen to be.
   if (::fstat(spec.fd, &status) != 0) return error_from_errno(errno, "fstat of guest memory");
   if (static_cast<std::uint64_t>(status.st_size) < spec.file_offset + spec.size) {
     return bad_region(spec, "its file is too short");

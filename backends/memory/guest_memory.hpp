@@ -38,9 +38,10 @@ class GuestMemory {
   /// the baseline message) leaves 8; machines of our own need fewer.
   static constexpr std::size_t kMaxRegions = 8;
 
-  /// Refuses overlapping, empty and wrapping regions, and files shorter than what they claim:
-  /// touching those would be a SIGBUS. Who made the file is trusted not to shrink it afterwards
-  /// (QEMU seals its memfds against that). InvalidConfig, or the code of mmap(2)'s errno.
+  /// Refuses overlapping, empty and wrapping regions, and files that are shorter than what they
+  /// claim or may become so: touching what is not there would be a SIGBUS. So a file must be a
+  /// memfd with F_SEAL_SHRINK (memfd_create(2), MFD_ALLOW_SEALING) and ordinary pages.
+  /// InvalidConfig, or the code of the errno of mmap(2) or of looking at the file.
   static result<std::shared_ptr<const GuestMemory>> map(std::span<const RegionSpec> regions);
 
   GuestMemory(const GuestMemory&) = delete;

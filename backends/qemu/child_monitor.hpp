@@ -30,7 +30,7 @@ class ChildMonitor {
   const std::string& errors() const noexcept { return errors_; }
 
  private:
-  void read_errors();
+  void read_errors(int rounds);
   void take_exit();
   void unwatch();
 

@@ -1,9 +1,12 @@
+#include <fcntl.h>
 #include <signal.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <array>
 #include <backends/qemu/child_process.hpp>
+#include <backends/runtime_dir/process_identity.hpp>
 #include <cerrno>
 #include <utility>
 
@@ -30,31 +33,44 @@ std::string ExitStatus::describe() const {
   return (signaled ? "killed by signal " : "exit status ") + std::to_string(value);
 }
 
-ChildProcess::ChildProcess(pid_t pid, UniqueFd pidfd, UniqueFd errors,
-                           std::shared_ptr<Reaper> reaper)
-    : pid_(pid), pidfd_(std::move(pidfd)), errors_(std::move(errors)), reaper_(std::move(reaper)) {}
+void remove_pid_file(const std::filesystem::path& file, pid_t reaped) noexcept {
+  if (file.empty()) return;
+  std::array<char, 64> text{};
+  const UniqueFd opened(::open(file.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+  const auto length = opened ? ::read(opened.get(), text.data(), text.size()) : -1;
+  if (length < 0) return;
+  // One that names nobody is of a child that was killed while it wrote.
+  const auto named = parse_pid_file({text.data(), static_cast<std::size_t>(length)});
+  if (!named || named->pid == reaped) ::unlink(file.c_str());
+}
+
+ChildProcess::ChildProcess(Unreaped child, UniqueFd errors, std::shared_ptr<Reaper> reaper)
+    : child_(std::move(child)), errors_(std::move(errors)), reaper_(std::move(reaper)) {}
 
 ChildProcess::ChildProcess(ChildProcess&& other) noexcept
-    : pid_(std::exchange(other.pid_, 0)),
-      pidfd_(std::move(other.pidfd_)),
+    : child_(std::move(other.child_)),
       errors_(std::move(other.errors_)),
-      reaper_(std::move(other.reaper_)) {}
+      reaper_(std::move(other.reaper_)) {
+  other.child_.pid = 0;
+}
 
 ChildProcess::~ChildProcess() {
-  if (pid_ == 0) return;
+  if (child_.pid == 0) return;
   kill();
   // Giving the memory of a machine back takes the kernel a while; not on a loop's thread.
-  if (!reaper_->adopt(pid_, pidfd_)) wait_for(pidfd_.get(), 0);
+  if (reaper_->adopt(child_)) return;
+  wait_for(child_.pidfd.get(), 0);
+  remove_pid_file(child_.pid_file, child_.pid);
 }
 
 void ChildProcess::kill() noexcept {
-  if (pid_ != 0) ::syscall(SYS_pidfd_send_signal, pidfd_.get(), SIGKILL, nullptr, 0);
+  if (child_.pid != 0) ::syscall(SYS_pidfd_send_signal, child_.pidfd.get(), SIGKILL, nullptr, 0);
 }
 
 std::optional<ExitStatus> ChildProcess::try_reap() {
-  if (pid_ == 0) return std::nullopt;
-  auto status = wait_for(pidfd_.get(), WNOHANG);
-  if (status) pid_ = 0;
+  if (child_.pid == 0) return std::nullopt;
+  auto status = wait_for(child_.pidfd.get(), WNOHANG);
+  if (status) remove_pid_file(child_.pid_file, std::exchange(child_.pid, 0));
   return status;
 }
 

@@ -72,9 +72,7 @@ class QemuMachine::Impl : public std::enable_shared_from_this<Impl> {
         spawner_(spawner),
         qemu_(std::move(qemu)),
         spec_(std::move(spec)),
-        options_(std::move(options)) {
-    if (!spec_.runtime_dir.empty()) pid_file_ = spec_.runtime_dir / "qemu.pid";
-  }
+        options_(std::move(options)) {}
 
   result<void> start(MachineEvents events);
   void command(const char* name, Completion<void> done);
@@ -110,7 +108,6 @@ class QemuMachine::Impl : public std::enable_shared_from_this<Impl> {
   const QemuInfo qemu_;
   const MachineSpec spec_;
   const MachineOptions options_;
-  std::filesystem::path pid_file_;
 
   State state_ = State::Created;
   MachineEvents events_;
@@ -118,6 +115,7 @@ class QemuMachine::Impl : public std::enable_shared_from_this<Impl> {
   std::unique_ptr<ChildMonitor> child_;
   EndRecord record_;
   std::vector<VcpuInfo> vcpus_;
+  bool status_asked_ = false;
   std::optional<Loop::TimerId> hang_up_;
 };
 
@@ -145,7 +143,7 @@ result<SpawnRequest> QemuMachine::Impl::prepare() {
                  "install capsa's helper programs, or set CAPSA_LIBEXEC to their directory");
   request.program = qemu_.path;
   request.arguments = line->arguments;
-  request.pid_file = pid_file_;
+  if (!spec_.runtime_dir.empty()) request.pid_file = spec_.runtime_dir / "qemu.pid";
   if (auto connected = connect(request, *line); !connected) return connected.error();
   return request;
 }
@@ -179,17 +177,17 @@ result<void> QemuMachine::Impl::start(MachineEvents events) {
   // enabled, so that its end is told however soon it comes.
   control_->command("cont", [this](const result<json>& reply) { take_started(reply); });
   control_->command("query-cpus-fast", [this](const result<json>& reply) { take_vcpus(reply); });
-  spawner_.spawn(std::move(*request), [weak = weak_from_this(), loop = &loop_,
-                                       pid_file = pid_file_](result<ChildProcess> child) {
-    // Shared: a callback of the loop must be copyable. If it is never run, or finds no machine,
-    // letting go of the child kills it.
-    auto held = std::make_shared<result<ChildProcess>>(std::move(child));
-    loop->post([weak, held, pid_file] {
-      const auto self = weak.lock();
-      if (self && self->state_ == State::Starting) return self->take_child(std::move(*held));
-      if (!pid_file.empty()) ::unlink(pid_file.c_str());
-    });
-  });
+  spawner_.spawn(std::move(*request),
+                 [weak = weak_from_this(), loop = &loop_](result<ChildProcess> child) {
+                   // Shared: a callback of the loop must be copyable. If it is never run, or finds
+                   // no machine, letting go of the child kills it.
+                   auto held = std::make_shared<result<ChildProcess>>(std::move(child));
+                   loop->post([weak, held] {
+                     const auto self = weak.lock();
+                     if (self && self->state_ == State::Starting)
+                       self->take_child(std::move(*held));
+                   });
+                 });
   return {};
 }
 
@@ -216,13 +214,15 @@ void QemuMachine::Impl::take_event(const QmpEvent& event) {
   } else if (event.name == "GUEST_PANICKED") {
     record_.guest_panicked();
     stop_child();
-  } else if (event.name == "STOP") {
-    // By pause(), or because QEMU gave up on the guest: then no other event says so.
+  } else if (event.name == "STOP" && !std::exchange(status_asked_, true)) {
+    // By pause(), or because QEMU gave up on the guest: then no other event says so. One question
+    // at a time: a STOP that comes before the answer was said before it, so the answer covers it.
     control_->command("query-status", [this](const result<json>& reply) { take_status(reply); });
   }
 }
 
 void QemuMachine::Impl::take_status(const result<json>& reply) {
+  status_asked_ = false;
   if (!reply || !reply->is_object()) return;
   const std::string status = text_of(*reply, "status");
   if (!is_final_status(status)) return;
@@ -283,7 +283,6 @@ void QemuMachine::Impl::conclude(MachineEnd end) {
   // Before `ended`, which is the last callback: whoever waits for a reply gets its error first.
   control_->close(error(ErrorCode::VmEnded, end.message));
   child_.reset();
-  if (!pid_file_.empty()) ::unlink(pid_file_.c_str());
   loop_.post([weak = weak_from_this(), end = std::move(end)] {
     const auto self = weak.lock();
     if (!self) return;
@@ -329,14 +328,12 @@ result<pid_t> QemuMachine::Impl::thread_of(unsigned index) const {
 }
 
 void QemuMachine::Impl::shut_down() {
-  const bool existed = state_ == State::Alive;
   state_ = State::Ended;
   cancel_timer();
   events_ = {};
   child_.reset();
   // While it still can be asked whether it is closed: the callbacks of what is pending do.
   if (control_) control_->close(error(ErrorCode::VmEnded, {}));
-  if (existed && !pid_file_.empty()) ::unlink(pid_file_.c_str());
 }
 
 QemuMachine::QemuMachine(Loop& loop, Spawner& spawner, QemuInfo qemu, MachineSpec spec,

@@ -22,7 +22,8 @@ struct MachineOptions {
 /// spawner, which outlives the machine. Destruction kills QEMU without waiting: the spawner reaps
 /// it. Requests under way are answered with VmEnded when the machine ends or is destroyed.
 ///
-/// What a machine makes in `runtime_dir` is `qemu.pid`, gone when it has ended.
+/// What a machine makes in `runtime_dir` is `qemu.pid`, gone when it has ended, or once it has been
+/// reaped after a destruction.
 class QemuMachine final : public hypervisor::Machine {
  public:
   QemuMachine(Loop& loop, Spawner& spawner, QemuInfo qemu, hypervisor::MachineSpec spec,

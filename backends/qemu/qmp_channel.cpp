@@ -7,6 +7,17 @@
 #include <utility>
 
 namespace capsa::qemu {
+namespace {
+
+constexpr std::size_t kChunk = 16384;
+// QEMU is not trusted, and one that never stops talking must leave the loop to others: the socket
+// stays ready for what is left.
+constexpr int kRoundsPerWakeUp = 16;
+// A dead QEMU's last words fit its socket buffer (wmem_default, 208 KiB); a child that it left
+// behind could go on.
+constexpr int kLastRounds = 64;
+
+}  // namespace
 
 QmpChannel::QmpChannel(Loop& loop, UniqueFd socket, QmpSession::EventHandler on_event,
                        Closed closed)
@@ -17,7 +28,7 @@ QmpChannel::QmpChannel(Loop& loop, UniqueFd socket, QmpSession::EventHandler on_
       watched_(EPOLLIN) {
   loop_.watch(socket_.get(), watched_, [this](std::uint32_t events) {
     if ((events & EPOLLOUT) != 0) flush();
-    if ((events & ~std::uint32_t{EPOLLOUT}) != 0) receive();
+    if ((events & ~std::uint32_t{EPOLLOUT}) != 0) receive(kRoundsPerWakeUp);
   });
 }
 
@@ -32,7 +43,7 @@ void QmpChannel::command(std::string_view name, QmpSession::Reply done) {
 }
 
 void QmpChannel::drain() {
-  receive();
+  receive(kLastRounds);
 }
 
 void QmpChannel::close(const error& why) {
@@ -43,9 +54,9 @@ void QmpChannel::close(const error& why) {
   if (const auto closed = std::exchange(closed_, nullptr)) closed(why);
 }
 
-void QmpChannel::receive() {
-  std::array<char, 16384> chunk{};
-  while (socket_) {
+void QmpChannel::receive(int rounds) {
+  std::array<char, kChunk> chunk{};
+  for (; socket_ && rounds > 0; --rounds) {
     const ssize_t length = ::recv(socket_.get(), chunk.data(), chunk.size(), MSG_DONTWAIT);
     if (length < 0 && errno == EINTR) continue;
     if (length < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) break;
@@ -68,6 +79,8 @@ void QmpChannel::flush() {
     if (length < 0) break;
     unsent_.erase(0, static_cast<std::size_t>(length));
   }
+  if (unsent_.size() > kMaxUnsent)
+    return close(error(ErrorCode::BackendFailed, "QEMU does not read its control socket"));
   watch_for(unsent_.empty() ? EPOLLIN : EPOLLIN | EPOLLOUT);
 }
 

@@ -11,7 +11,12 @@ namespace capsa::qemu {
 /// the loop, or from inside command(), drain() and close(); none may destroy the channel.
 class QmpChannel {
  public:
-  /// `closed` is called once: when QEMU hung up, sent nonsense, or close() was called.
+  /// What QEMU has not read yet. A command is some 40 bytes: more than this is a QEMU that does not
+  /// listen.
+  static constexpr std::size_t kMaxUnsent = std::size_t{64} << 10;
+
+  /// `closed` is called once: when QEMU hung up, sent nonsense, does not read, or close() was
+  /// called.
   using Closed = std::function<void(const error&)>;
 
   QmpChannel(Loop& loop, UniqueFd socket, QmpSession::EventHandler on_event, Closed closed);
@@ -26,7 +31,7 @@ class QmpChannel {
   bool closed() const noexcept { return session_.closed(); }
 
  private:
-  void receive();
+  void receive(int rounds);
   void flush();
   void watch_for(std::uint32_t events);
 

@@ -118,9 +118,11 @@ result<ChildProcess> spawn_now(SpawnRequest& request, std::vector<char*>& enviro
     const int reason = errno;
     ::kill(pid, SIGKILL);
     ::waitpid(pid, nullptr, 0);
+    remove_pid_file(request.pid_file, pid);
     return error_from_errno(reason, "pidfd_open");
   }
-  return ChildProcess(pid, std::move(pidfd), std::move(errors), std::move(reaper));
+  return ChildProcess({pid, std::move(pidfd), std::move(request.pid_file)}, std::move(errors),
+                      std::move(reaper));
 }
 
 }  // namespace
@@ -166,11 +168,11 @@ class Spawner::Worker : public Reaper, public std::enable_shared_from_this<Worke
     job->done(error(ErrorCode::RuntimeShutdown, {}));
   }
 
-  bool adopt(pid_t pid, UniqueFd& pidfd) override {
+  bool adopt(Unreaped& child) override {
     {
       const std::lock_guard guard(mutex_);
       if (finished_ || !wake_) return false;
-      orphans_.push_back({pid, std::move(pidfd)});
+      orphans_.push_back(std::move(child));
     }
     wake();
     return true;
@@ -180,10 +182,6 @@ class Spawner::Worker : public Reaper, public std::enable_shared_from_this<Worke
   struct Job {
     SpawnRequest request;
     Done done;
-  };
-  struct Orphan {
-    pid_t pid;
-    UniqueFd pidfd;
   };
 
   void wake() const {
@@ -209,7 +207,7 @@ class Spawner::Worker : public Reaper, public std::enable_shared_from_this<Worke
     std::vector<pollfd> waits{{wake_.get(), POLLIN, 0}};
     {
       const std::lock_guard guard(mutex_);
-      std::erase_if(orphans_, [](const Orphan& one) { return reaped(one); });
+      std::erase_if(orphans_, [](const Unreaped& one) { return reaped(one); });
       if (stopping_ && jobs_.empty() && orphans_.empty()) {
         finished_ = true;
         return false;
@@ -232,11 +230,13 @@ class Spawner::Worker : public Reaper, public std::enable_shared_from_this<Worke
     return true;
   }
 
-  static bool reaped(const Orphan& one) {
+  static bool reaped(const Unreaped& one) {
     siginfo_t info{};
     const int failed =
         ::waitid(P_PIDFD, static_cast<id_t>(one.pidfd.get()), &info, WEXITED | WNOHANG);
-    return failed != 0 ? errno != EINTR : info.si_pid != 0;
+    if (failed != 0 ? errno == EINTR : info.si_pid == 0) return false;
+    remove_pid_file(one.pid_file, one.pid);
+    return true;
   }
 
   bool is_stopping() {
@@ -248,7 +248,7 @@ class Spawner::Worker : public Reaper, public std::enable_shared_from_this<Worke
   std::thread thread_;
   std::mutex mutex_;
   std::deque<std::unique_ptr<Job>> jobs_;  // guarded, as all below
-  std::vector<Orphan> orphans_;
+  std::vector<Unreaped> orphans_;
   bool stopping_ = false;
   bool finished_ = false;  // nobody reaps any more
 };

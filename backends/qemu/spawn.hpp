@@ -22,7 +22,8 @@ struct SpawnRequest {
   std::filesystem::path program;
   std::vector<std::string> arguments;  ///< without the program's own name
   std::vector<InheritedFd> fds;
-  std::filesystem::path pid_file;  ///< written before the program starts; empty: none
+  /// Written before the program starts, removed by whoever reaps it; empty: none.
+  std::filesystem::path pid_file;
 };
 
 /// Copies a borrowed descriptor for a SpawnRequest, to a number that no child's can collide with.

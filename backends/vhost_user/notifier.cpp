@@ -1,12 +1,23 @@
 #include <fcntl.h>
+#include <poll.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include <array>
 #include <backends/vhost_user/notifier.hpp>
+#include <cerrno>
 #include <cstdint>
 #include <string>
 
 namespace capsa::vhost_user {
+namespace {
+
+bool is_ready(int fd, short events) noexcept {
+  pollfd wanted{fd, events, 0};
+  return ::poll(&wanted, 1, 0) == 1 && (wanted.revents & events) != 0;
+}
+
+}  // namespace
 
 result<void> adopt_notifier(int fd) {
   std::array<char, 64> target{};
@@ -24,13 +35,25 @@ result<void> adopt_notifier(int fd) {
 }
 
 void notify(int fd) noexcept {
+  // There is no write to an eventfd that says by itself that it must not block: RWF_NOWAIT is for
+  // its reads only (as of Linux 6.18). What remains is a peer that clears O_NONBLOCK and fills the
+  // counter between these two calls, which it can try at every interrupt. Then the device's thread
+  // stands still until somebody empties the counter.
+  if (!is_ready(fd, POLLOUT)) return;
   const std::uint64_t one = 1;
   [[maybe_unused]] const auto written = ::write(fd, &one, sizeof one);
 }
 
 bool drain(int fd) noexcept {
   std::uint64_t count = 0;
-  return ::read(fd, &count, sizeof count) == sizeof count;
+  const iovec into{&count, sizeof count};
+  auto length = ::preadv2(fd, &into, 1, -1, RWF_NOWAIT);
+  // Before Linux 5.8 eventfds do not know the flag. There the same hole remains as in notify(): the
+  // peer, which has the descriptor too, empties the counter first.
+  if (length < 0 && errno == EOPNOTSUPP && is_ready(fd, POLLIN)) {
+    length = ::read(fd, &count, sizeof count);
+  }
+  return length == sizeof count;
 }
 
 }  // namespace capsa::vhost_user

@@ -30,7 +30,7 @@ Session::~Session() {
   for (std::size_t i = 0; i < rings_.size(); ++i)
     drop_kick(static_cast<virtio::QueueIndex>(i));
   // Where the device is coming to rest already, that callback keeps alive what it needs.
-  if (running_ && !stopping_) device_.reset([running = running_] {});
+  if (has_driver_ && !stopping_) device_.reset([running = running_] {});
 }
 
 void Session::close(std::function<void()> done) {
@@ -39,12 +39,12 @@ void Session::close(std::function<void()> done) {
   backlog_.clear();
   for (std::size_t i = 0; i < rings_.size(); ++i)
     drop_kick(static_cast<virtio::QueueIndex>(i));
-  if (!running_) {
+  if (!has_driver_) {
     done();
     return;
   }
   on_closed_ = std::move(done);
-  if (!stopping_) stop([] {});
+  if (!stopping_) rest(Rest::Reset, [] {});
 }
 
 void Session::feed(std::span<const std::byte> bytes, std::vector<UniqueFd> fds) {

@@ -38,12 +38,20 @@ class SessionHost {
 /// with the same indices. Messages are handled strictly in order: the answer to one that needs the
 /// device at rest, and every later message, waits for that.
 ///
+/// QEMU (7.2) stops the rings with the same messages for a pause of its machine as for a reset of
+/// the device by its driver. So a stopped device is only suspended, and what comes next tells: a
+/// driver that was paused goes on at the indices that we reported and with the features it had;
+/// one that was reset begins at 0. Where an index or the features differ the device is reset before
+/// it starts again. What this cannot see is a reset when every index stands at 0: either nothing
+/// ever passed, or all have come around at once, and then the new driver's own words must tell
+/// (FUSE_INIT does; vsock answers unknown connections with resets).
+///
 /// Single-threaded: the device's thread.
 class Session {
  public:
   /// `device` and `host` outlive the session.
   Session(virtio::Device& device, SessionHost& host);
-  /// Resets a running device. What it needs to finish lives on until it has.
+  /// Resets the device. What it needs to finish lives on until it has.
   ~Session();
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
@@ -58,8 +66,8 @@ class Session {
   /// The kick of a queue was signalled (and drained).
   void kicked(virtio::QueueIndex queue);
 
-  /// Brings the device to rest and lets go of every kick. `done` is called once nothing touches
-  /// guest memory any more, possibly before close() returns. Input is ignored from now on. Once.
+  /// Resets the device and lets go of every kick. `done` is called once nothing touches guest
+  /// memory any more, possibly before close() returns. Input is ignored from now on. Once.
   void close(std::function<void()> done);
 
   /// Whether the device is active.
@@ -67,6 +75,8 @@ class Session {
 
  private:
   enum class Enable : std::uint8_t { NotSaid, On, Off };
+  /// Whether a device that comes to rest keeps what its driver has at it.
+  enum class Rest : std::uint8_t { Suspend, Reset };
 
   /// A ring as the front-end describes it, in its own addresses.
   struct Ring {
@@ -127,8 +137,8 @@ class Session {
   void change(std::function<void()> apply, bool at_rest = true);
   void change_ring(std::size_t index, std::function<void()> apply);
   void settle(std::function<void(result<void>)> done);
-  void stop(std::function<void()> then);
-  void stopped(const std::function<void()>& then);
+  void rest(Rest how, std::function<void()> then);
+  void rested(Rest how, const std::function<void()>& then);
   result<void> activate(std::size_t count);
   result<virtio::Queue> make_queue(virtio::QueueIndex index) const;
   void process(virtio::QueueIndex queue);
@@ -156,6 +166,8 @@ class Session {
 
   std::shared_ptr<Running> running_;
   bool stopping_ = false;
+  bool has_driver_ = false;      // the device was activated since it was last reset
+  bool another_driver_ = false;  // what we were told since then is not from that driver
   std::function<void()> on_closed_;
   std::shared_ptr<Session*> self_;  // emptied by the destructor; what late callbacks look at
 };

@@ -25,6 +25,7 @@ void Session::kicked(virtio::QueueIndex queue) {
   settle([this](result<void> outcome) {
     if (!outcome) fail(outcome.error());
   });
+  tell_want_input();
 }
 
 bool Session::enabled(const Ring& ring) const {
@@ -52,12 +53,12 @@ std::size_t Session::runnable() const {
 /// Applies what must not happen under a running device (`at_rest`), or may, and then acknowledges
 /// the message in hand.
 void Session::change(std::function<void()> apply, bool at_rest) {
-  auto rest = [this, apply = std::move(apply)] {
+  auto then = [this, apply = std::move(apply)] {
     apply();
     settle([this](result<void> outcome) { acknowledge(std::move(outcome)); });
   };
-  if (!running_ || !at_rest) return rest();
-  stop(std::move(rest));
+  if (!running_ || !at_rest) return then();
+  rest(Rest::Suspend, std::move(then));
 }
 
 /// The same for one ring: one that the device does not have may be set up beside it.
@@ -68,28 +69,43 @@ void Session::change_ring(std::size_t index, std::function<void()> apply) {
 /// Brings the device in line with the rings.
 void Session::settle(std::function<void(result<void>)> done) {
   const std::size_t wanted = runnable();
-  if (running_ && running_->queues.size() != wanted) {
-    return stop([this, done = std::move(done)] { settle(done); });
+  const bool misfits = running_ && running_->queues.size() != wanted;
+  const bool is_strange = !running_ && wanted != 0 && has_driver_ && another_driver_;
+  if (misfits || is_strange) {
+    return rest(misfits ? Rest::Suspend : Rest::Reset,
+                [this, done = std::move(done)] { settle(done); });
   }
   done(!running_ && wanted != 0 ? activate(wanted) : result<void>());
 }
 
-void Session::stop(std::function<void()> then) {
+void Session::rest(Rest how, std::function<void()> then) {
   stopping_ = true;
   // The queues and the calls stay with the callback: the device may need them longer than this
   // session lives. Nothing of the session is touched below: `done` may have ended it.
-  device_.reset([running = running_, weak = std::weak_ptr(self_), then = std::move(then)] {
-    if (const auto self = weak.lock()) (*self)->stopped(then);
-  });
+  auto done = [running = running_, &device = device_, how, weak = std::weak_ptr(self_),
+               then = std::move(then)] {
+    if (const auto self = weak.lock()) return (*self)->rested(how, then);
+    // The session ended meanwhile, and the driver with it.
+    if (how == Rest::Suspend) device.reset([running] {});
+  };
+  if (how == Rest::Suspend) {
+    device_.suspend(std::move(done));
+  } else {
+    device_.reset(std::move(done));
+  }
 }
 
-void Session::stopped(const std::function<void()>& then) {
-  for (std::size_t i = 0; i < running_->queues.size(); ++i) {
-    rings_[i].next_available = running_->queues[i].next_available();
+void Session::rested(Rest how, const std::function<void()>& then) {
+  if (running_) {
+    for (std::size_t i = 0; i < running_->queues.size(); ++i) {
+      rings_[i].next_available = running_->queues[i].next_available();
+    }
   }
   running_.reset();
   stopping_ = false;
+  if (how == Rest::Reset) has_driver_ = false;
   if (on_closed_) {
+    if (has_driver_) return rest(Rest::Reset, [] {});
     // Moved out, and nothing after it: it may destroy the session.
     const auto closed = std::exchange(on_closed_, nullptr);
     return closed();
@@ -133,6 +149,8 @@ result<void> Session::activate(std::size_t count) {
     rings_[i].error_told = false;
   }
   running_ = running;
+  has_driver_ = true;
+  another_driver_ = false;
   device_.activate(
       {memory_, running->queues, *features_ & ~kFeatureProtocolFeatures, running->calls.get()});
   // What was made available before the kick descriptor came had no kick, or a lost one.

@@ -36,7 +36,11 @@ void Session::set_features(const Message& message) {
     return acknowledge(malformed(message, "features that were not offered"));
   }
   if (features_ == features) return acknowledge({});
-  change([this, value = *features] { features_ = value; });
+  change([this, value = *features] {
+    // Only a driver that begins agrees on features.
+    another_driver_ = true;
+    features_ = value;
+  });
 }
 
 void Session::set_protocol_features(const Message& message) {
@@ -100,7 +104,11 @@ void Session::set_vring_base(const Message& message) {
   }
   Ring& ring = rings_[state->index];
   const auto base = static_cast<std::uint16_t>(state->number);
-  change_ring(state->index, [&ring, base] { ring.next_available = base; });
+  change_ring(state->index, [this, &ring, base] {
+    // The driver that we know goes on from where we stopped.
+    if (ring.next_available != base) another_driver_ = true;
+    ring.next_available = base;
+  });
 }
 
 void Session::get_vring_base(const Message& message) {
@@ -122,7 +130,7 @@ void Session::get_vring_base(const Message& message) {
     });
   };
   if (!running_ || index >= running_->queues.size()) return finish();
-  stop(std::move(finish));
+  rest(Rest::Suspend, std::move(finish));
 }
 
 void Session::set_vring_enable(const Message& message) {
@@ -147,6 +155,9 @@ void Session::set_vring_notifier(Message& message) {
   switch (message.request()) {
     case Request::SetVringCall:
       calls_->call[index] = std::move(fd);
+      // A ring that is started may get its notifier last. What was signalled until then went to one
+      // that perhaps nobody reads any more; an interrupt for nothing does no harm.
+      if (calls_->call[index]) notify(calls_->call[index].get());
       return acknowledge({});
     case Request::SetVringErr:
       calls_->error[index] = std::move(fd);
@@ -187,12 +198,15 @@ void Session::set_config(const Message& message) {
 }
 
 void Session::reset_device() {
-  change([this] {
+  auto then = [this] {
     for (std::size_t i = 0; i < rings_.size(); ++i) {
       drop_kick(static_cast<virtio::QueueIndex>(i));
       rings_[i] = Ring{};
     }
-  });
+    acknowledge({});
+  };
+  if (!has_driver_) return then();
+  rest(Rest::Reset, std::move(then));
 }
 
 }  // namespace capsa::vhost_user

@@ -6,6 +6,7 @@
 #include <functional>
 #include <span>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace capsa::virtio {
@@ -31,7 +32,8 @@ class Interrupt {
 };
 
 /// What the transport hands over when the driver is ready. `queues` and `interrupt` stay the
-/// transport's and outlive the activation, which ends when reset() has called its `done`.
+/// transport's and outlive the activation, which ends when suspend() or reset() has called its
+/// `done`.
 struct Activation {
   std::shared_ptr<const memory::GuestMemory> memory;
   std::span<Queue> queues;
@@ -40,7 +42,8 @@ struct Activation {
 };
 
 /// A device as the guest sees it. It knows no loop, no transport and no actor. All calls come from
-/// one thread, and none of them blocks.
+/// one thread, and none of them blocks. Between suspend() or reset() and its `done` neither of them
+/// nor activate() is called.
 class Device {
  public:
   virtual ~Device() = default;
@@ -50,13 +53,20 @@ class Device {
   virtual void read_config(std::size_t offset, std::span<std::byte> out) const = 0;
   /// Writes configuration space; ignored where nothing there is writable.
   virtual void write_config(std::size_t offset, std::span<const std::byte> in) = 0;
-  /// Only on an inactive device.
+  /// Only on an inactive device. What the driver made available before has no kick any more: the
+  /// transport calls process() once for each queue afterwards.
   virtual void activate(Activation activation) = 0;
   /// Drains what is available in a queue and signals once. Ignored while inactive and for queues
   /// that the device does not have: a guest may kick anything at any time.
   virtual void process(QueueIndex queue) = 0;
-  /// Back to inactive. In-flight work is answered first; `done` is called, on the same thread,
-  /// once nothing touches the queues any more (possibly before reset() returns).
+  /// Back to inactive, and remembers all that the driver has at the device (sessions, connections,
+  /// open files): the same driver goes on with the next activation, as after a pause of its
+  /// machine. In-flight work is answered first; `done` is called, on the same thread, once nothing
+  /// touches the queues any more (possibly before suspend() returns). As it is here it is for
+  /// devices that know nothing but their queues.
+  virtual void suspend(std::function<void()> done) { reset(std::move(done)); }
+  /// Back to inactive in the same way, and forgets the driver: another one comes, or none. Also
+  /// for a suspended device.
   virtual void reset(std::function<void()> done) = 0;
 };
 

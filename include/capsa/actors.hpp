@@ -138,19 +138,22 @@ using VcpuActor = caf::typed_actor<caf::replies_to<stats_atom>::with<VcpuStats>,
                                    caf::reacts_to<pin_atom, std::vector<unsigned>>,
                                    caf::reacts_to<pause_atom>, caf::reacts_to<resume_atom>>;
 
-/// A VM's console; lives as long as the VM's actor, over several boots. Deadlines of 0 wait for
-/// ever.
+/// A VM's console; lives as long as the VM's actor, over several boots. Each timespan is how long
+/// the request may take, its turn included, before it ends with Timeout and takes nothing: 0 or
+/// less for what can be answered at once, more than a century for ever.
 using ConsoleActor = caf::typed_actor<
     caf::reacts_to<write_atom, std::string>,
     /// everything through the first of these patterns
     caf::replies_to<wait_for_atom, Lines, caf::timespan>::with<ConsoleMatch>,
-    /// what is there now
-    caf::replies_to<read_atom>::with<std::string>,
+    /// what is there when its turn comes
+    caf::replies_to<read_atom, caf::timespan>::with<std::string>,
     /// waits until something is there; empty at the end of the VM
-    caf::replies_to<read_atom, wait_atom>::with<std::string>,
+    caf::replies_to<read_atom, wait_atom, caf::timespan>::with<std::string>,
+    /// command
     caf::replies_to<exec_atom, std::string, caf::timespan>::with<ConsoleOutput>,
     /// command, prompt
     caf::replies_to<run_atom, std::string, std::string, caf::timespan>::with<std::string>,
+    /// user, password
     caf::reacts_to<login_atom, std::string, std::optional<std::string>, caf::timespan>>;
 
 /// One configured vsock port of a running machine.

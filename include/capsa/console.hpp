@@ -34,10 +34,12 @@ struct HandleAccess;
 /// Reads what the guest writes, from where the console stood when split() was called.
 class ConsoleReader {
  public:
-  /// Waits until there is something and gives it; an empty string once the VM has ended.
+  /// Waits until there is something and gives it; an empty string once the VM has ended. After a
+  /// Timeout it takes nothing: the next one who reads finds all of it.
   future<std::string> read();
   /// A file descriptor that yields the same bytes: readable, non-blocking, end of file when the VM
   /// ends. Owned by this reader; made at the first call. Use either the fd or read(), not both.
+  /// What comes once it is closed is left to others; what it held by then is gone with it.
   result<int> fd();
 
  private:
@@ -65,7 +67,9 @@ class ConsoleWriter {
 /// A VM's console: bytes, not lines. There is one reader position; every read moves it. Output is
 /// kept in a bounded buffer (1 MiB); what it drops is counted. If the VM ends while somebody waits,
 /// the wait ends with VmEnded and the console's last lines. Operations without a time-out of their
-/// own are bounded by the VM's. Copyable handle; thread-safe.
+/// own are bounded by the VM's. One that times out ends with Timeout and the last lines, and leaves
+/// the output where it was; a time-out of 0 or less only looks at what is there. Who asks first is
+/// served first, and a time-out counts from the call. Copyable handle; thread-safe.
 class Console {
  public:
   /// Everything through the first occurrence of `pattern`; what follows is kept.
@@ -84,7 +88,8 @@ class Console {
   future<void> write_line(std::string text) { return write(std::move(text) + "\n"); }
 
   /// Runs a command in the POSIX shell that waits at the console and gives its output (without echo
-  /// and prompt, line ends as "\n") and its status.
+  /// and prompt, line ends as "\n") and its status. A command that takes longer is interrupted;
+  /// with a time-out of 0 or less none is begun.
   future<ConsoleOutput> exec(std::string command, std::chrono::milliseconds timeout);
   /// Sends a line and gives what came before the next `prompt`, without the echo of the line.
   future<std::string> run_command(std::string command, std::string prompt);

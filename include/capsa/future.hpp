@@ -19,8 +19,8 @@ class promise;
 
 namespace detail {
 
-/// Where continuations run: takes a piece of work and runs it soon, never inside the call. Empty:
-/// on the thread that sets the promise.
+/// Where continuations run: takes a piece of work and runs it soon, not inside the call as long as
+/// its runtime has not been shut down. Empty: on the thread that sets the promise.
 using Post = std::function<void(std::function<void()>)>;
 
 template <class T>
@@ -191,7 +191,8 @@ class [[nodiscard]] future {
 
   /// Calls `f(result<T>)` when the value is there and gives a future of what it returns (a value,
   /// a result, or nothing). `f` runs on a thread of the runtime that is made for callbacks: it may
-  /// block, and then delays other callbacks, never a VM.
+  /// block, and then delays other callbacks, never a VM. Where the runtime was shut down before, it
+  /// runs inside then().
   template <class F>
   auto then(F f) {
     using Out = decltype(detail::invoke_to_result(f, std::declval<capsa::result<T>>()));

@@ -48,8 +48,11 @@ class Runtime {
   VmBuilder vm(LinuxDirectBootConfig boot) const { return {impl_, std::move(boot)}; }
   SandboxBuilder sandbox() const { return SandboxBuilder(impl_); }
 
-  /// Kills every VM, answers every pending future and joins the threads. Later calls fail with
-  /// RuntimeShutdown. Also done when the last handle of anything of this runtime is dropped.
+  /// Kills every VM, answers every pending future and joins the threads; the callback thread last,
+  /// when it has run all continuations and handlers that this made due, so none of them may wait
+  /// for whoever calls this. Inside one of them it can be called too: that thread then ends later.
+  /// Later calls fail with RuntimeShutdown or NotRunning. Also done when the last handle of
+  /// anything of this runtime is dropped.
   void shutdown();
 
   /// VMs that have something on the host now.

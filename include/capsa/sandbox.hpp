@@ -92,7 +92,8 @@ constexpr std::uint32_t agent_port() noexcept {
   return 52;
 }
 
-/// Waits until the agent behind this socket has answered, 30 s at most unless told otherwise.
+/// Waits until the agent behind this socket has answered, 30 s at most unless told otherwise, and
+/// whatever the builder's timeout() says; 0 or less only looks. AgentUnavailable where it has not.
 future<AgentClient> wait_ready(const VsockSocket& socket,
                                std::chrono::milliseconds timeout = std::chrono::seconds(30));
 

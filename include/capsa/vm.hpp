@@ -66,14 +66,16 @@ class VmHandle {
   /// the guest is then still booting.
   future<void> start() const;
   /// Asks the guest to power off (through the agent, else the power button) and kills it after 30
-  /// s.
+  /// s. Done once nothing of it is left.
   future<void> stop() const;
+  /// The same with a grace of one's own; of 0 or less nothing is left to the guest.
   future<void> stop_with_timeout(std::chrono::milliseconds grace) const;
   /// Ends it now. Done once nothing of it is left.
   future<void> kill() const;
   /// The exit code (see VmStatus::Stopped), for any number of callers at any time. VmEnded with the
   /// last lines where the VM failed.
   future<std::optional<int>> wait() const;
+  /// Timeout where the VM has not ended by then; 0 or less only looks.
   future<std::optional<int>> wait_timeout(std::chrono::milliseconds timeout) const;
 
   /// Stops and continues all vCPUs; the status stays Running.
@@ -81,7 +83,8 @@ class VmHandle {
   future<void> resume() const;
 
   VmStatus status() const;
-  /// Calls `on_event` on the callback thread for everything that happens from now on.
+  /// Calls `on_event` on the callback thread for everything that happens from now on, in order,
+  /// what a shutdown() of the runtime makes happen included.
   Subscription subscribe(std::function<void(const VmEvent&)> on_event) const;
 
   /// ConsoleDisabled unless the VM was built with console_enabled().
@@ -90,8 +93,8 @@ class VmHandle {
   future<std::string> kernel_log() const;
   std::optional<VsockSocket> vsock_socket(std::uint32_t port) const;
   std::vector<VsockSocket> vsock_sockets() const;
-  /// Waits until the agent in the guest has reported (30 s at most). AgentUnavailable for a VM that
-  /// was built without agent_enabled().
+  /// Waits until the agent in the guest has reported: as long as the builder's timeout() says, 30 s
+  /// without one. AgentUnavailable then, and for a VM that was built without agent_enabled().
   future<AgentClient> agent() const;
   /// The command of a sandbox, once it runs. InvalidConfig for a VM that has none.
   future<Process> main_process() const;
@@ -120,7 +123,11 @@ class BuilderMethods {
   Derived cpus(unsigned count) && { return set(config_.resources.cpus, count); }
   /// MiB; at least 32.
   Derived memory_mb(std::uint64_t mib) && { return set(config_.resources.memory_mb, mib); }
-  /// Bounds every operation of the handle that has no time-out of its own.
+  /// Bounds every operation of the handle, and of what is had from it, that has no time-out of its
+  /// own; all of it, where it takes several steps. More than 0, at most 36500 days. When it passes
+  /// the future ends with Timeout, and nobody waits any more; what was begun (a start, a process of
+  /// the agent) goes on. Without it what the machine or the agent answers by itself has 120 s, and
+  /// what waits for something to happen has no bound.
   Derived timeout(std::chrono::milliseconds limit) && {
     return set(config_.timeout, std::optional(limit));
   }

@@ -36,7 +36,8 @@ class VsockSocket {
   /// Connects to the guest's listener, without the detour over the unix socket. ConnectionClosed
   /// where nobody listens. Only where connects().
   future<VsockStream> connect() const;
-  /// The next connection that the guest makes. Only where !connects().
+  /// The next connection that the guest makes, for as long as the builder's timeout() says. Only
+  /// where !connects().
   future<VsockStream> accept() const;
 
   VsockSocket(std::shared_ptr<detail::VmImpl> vm, std::uint32_t port, std::filesystem::path path,

@@ -1,5 +1,6 @@
 #include <boost/test/unit_test.hpp>
 #include <mutex>
+#include <stdexcept>
 #include <tests/conformance/guest_fixture.hpp>
 
 using namespace capsa;
@@ -122,6 +123,28 @@ BOOST_AUTO_TEST_CASE(a_hundred_mebibytes_through_a_file_come_back_the_same) {
   BOOST_TEST(streamed == kBig);
   agent().remove("/tmp/big").get();
   BOOST_TEST(!agent().exists("/tmp/big").get());
+}
+
+BOOST_AUTO_TEST_CASE(a_file_is_read_inside_a_continuation) {
+  agent().write_file("/tmp/small", "content").get();
+  auto inside = agent().ping().then([](const result<void>&) -> result<std::string> {
+    auto content = agent().read_file("/tmp/small");
+    if (!content.wait_for(30s)) return std::string("never");
+    return content.result();
+  });
+  BOOST_TEST(inside.get() == "content");
+}
+
+BOOST_AUTO_TEST_CASE(a_function_that_throws_holds_up_nobody) {
+  OutputHandlers handlers;
+  handlers.on_stdout = [](std::string_view) { throw std::runtime_error("no"); };
+  auto process = agent().start(ExecSpec::shell_line("echo out; exit 3"), handlers).get();
+  auto end = process.wait();
+  BOOST_TEST_REQUIRE(end.wait_for(30s));
+  BOOST_TEST(end.get().code == 3);
+  auto size = agent().read_file("/proc/version", [](std::string_view) { throw 1; });
+  BOOST_TEST_REQUIRE(size.wait_for(30s));
+  BOOST_TEST(size.get() > 0U);
 }
 
 BOOST_AUTO_TEST_CASE(files_and_directories_are_handled_with_the_guests_errno) {

@@ -1,5 +1,7 @@
 #include <poll.h>
+#include <pthread.h>
 #include <unistd.h>
+#include <algorithm>
 #include <boost/test/unit_test.hpp>
 #include <tests/conformance/guest_fixture.hpp>
 
@@ -155,6 +157,77 @@ BOOST_AUTO_TEST_CASE(splits_into_a_reader_and_a_writer_without_losing_a_byte) {
     BOOST_TEST_REQUIRE(n > 0);
     by_fd.append(bytes, static_cast<std::size_t>(n));
   }
+}
+
+// SIGPIPE is at its default here, as in most programs: it would end this one.
+BOOST_AUTO_TEST_CASE(outlives_a_reader_who_closed_its_descriptor) {
+  {
+    auto [reader, writer] = console().split();
+    BOOST_TEST(reader.fd().value() >= 0);
+  }
+  // Nobody waits for the closed descriptor: of what comes now nothing is lost, not even the first
+  // of it, which is the line's echo.
+  console().write_line("echo mar''ker").get();
+  BOOST_TEST(console().wait_for("marker").get().find("echo mar''ker") != std::string::npos);
+  BOOST_TEST(console().exec("echo on", 20s).get().output == "on\n");
+}
+
+BOOST_AUTO_TEST_CASE(takes_the_request_back_of_who_has_no_time_left) {
+  const auto vm = test::guest_vm(test::runtime()).console_enabled().timeout(500ms).build().get();
+  auto quiet = vm.console().get();
+  const auto read = quiet.split().first.read().result();
+  BOOST_TEST_REQUIRE(!read.ok());
+  BOOST_TEST(read.error().code() == ErrorCode::Timeout);
+  // So says only the console itself, which has taken the request back.
+  BOOST_TEST(read.error().message() ==
+             "waited 500 ms for output on the console; the console is empty");
+  // No time at all is a look at what is there, not a wait without end.
+  const auto began = std::chrono::steady_clock::now();
+  BOOST_TEST(code_of(quiet.wait_for_timeout("x", 0ms)) == ErrorCode::Timeout);
+  BOOST_TEST(code_of(quiet.wait_for_any({"x", "y"}, -1ms)) == ErrorCode::Timeout);
+  BOOST_TEST(code_of(quiet.exec("true", 0ms)) == ErrorCode::Timeout);
+  BOOST_TEST(code_of(vm.wait_timeout(0ms)) == ErrorCode::Timeout);
+  BOOST_TEST(quiet.read_available().get().empty());
+  BOOST_TEST((std::chrono::steady_clock::now() - began < 5s));
+  BOOST_TEST(!quiet.wait_for_timeout("x", std::chrono::milliseconds::max()).wait_for(100ms));
+}
+
+BOOST_AUTO_TEST_CASE(tells_of_a_shutdown_on_the_callback_thread_and_in_order) {
+  Runtime own;
+  auto vm = test::guest_vm(own).console_enabled().build().get();
+  auto quiet = vm.console().get();
+  std::vector<std::string> seen;  // by one thread, which shutdown() waits for
+  const auto note = [&seen](const std::string& what) {
+    char thread[16] = {};
+    ::pthread_getname_np(::pthread_self(), thread, sizeof thread);
+    seen.push_back(what + " on " + thread);
+  };
+  // One after the other: only with the first done the next is due.
+  auto gone = vm.wait()
+                  .then([&](result<std::optional<int>>) {
+                    note("the end");
+                    // Whoever answers this, it is not this thread.
+                    BOOST_TEST(code_of(vm.kill()).has_value());
+                  })
+                  .then([&](const result<void>&) { note("what follows it"); });
+  auto waiting = quiet.wait_for("never printed").then([&](const result<std::string>& end) {
+    BOOST_TEST(!end.ok());
+    BOOST_TEST(code_of(vm.start()).has_value());
+    note("the console");
+  });
+  own.shutdown();
+  BOOST_TEST(gone.wait_for(0s));
+  BOOST_TEST(waiting.wait_for(0s));
+  std::sort(seen.begin(), seen.end());
+  const std::vector<std::string> expected = {"the console on capsa-callback",
+                                             "the end on capsa-callback",
+                                             "what follows it on capsa-callback"};
+  BOOST_TEST(seen == expected, boost::test_tools::per_element());
+  // Afterwards nothing is left that a function could be in the way of.
+  bool ran = false;
+  auto late = vm.wait().then([&](result<std::optional<int>>) { ran = true; });
+  BOOST_TEST(ran);
+  BOOST_TEST(late.wait_for(0s));
 }
 
 BOOST_AUTO_TEST_CASE(ends_every_wait_when_the_vm_ends) {

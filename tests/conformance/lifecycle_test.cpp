@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <boost/test/unit_test.hpp>
 #include <mutex>
 #include <tests/conformance/guest_fixture.hpp>
@@ -81,6 +82,13 @@ BOOST_AUTO_TEST_CASE(a_vm_goes_through_its_life_and_boots_again) {
   BOOST_TEST(test::qemu_processes(::getpid()).empty());
 
   std::lock_guard lock(mutex);
+  const auto count = [&](VmEvent::Kind kind) {
+    return std::count_if(events.begin(), events.end(),
+                         [kind](const VmEvent& event) { return event.kind == kind; });
+  };
+  BOOST_TEST(count(VmEvent::Kind::Paused) == 1);
+  BOOST_TEST(count(VmEvent::Kind::Resumed) == 1);
+  BOOST_TEST(count(VmEvent::Kind::AgentLost) == 0);  // it went with its guest, as asked
   std::vector<std::string> statuses;
   for (const auto& event : events)
     if (event.kind == VmEvent::Kind::StatusChanged) statuses.push_back(to_string(event.status));
@@ -108,6 +116,56 @@ BOOST_AUTO_TEST_CASE(a_guest_that_ends_by_itself_is_seen) {
   BOOST_TEST(failed.error().code() == ErrorCode::VmEnded);
   BOOST_TEST(failed.error().message().find("panic") != std::string::npos, failed.error().message());
   BOOST_TEST(vm.status().is<VmStatus::Failed>());
+}
+
+// The machine's actor may not have begun to run when the kill overtakes the start.
+BOOST_AUTO_TEST_CASE(a_kill_right_after_the_start_is_kept) {
+  auto vm = guest_vm(runtime()).agent_enabled().build().get();
+  for (int round = 0; round < 10; ++round) {
+    const auto began = std::chrono::steady_clock::now();
+    auto starting = vm.start();
+    vm.kill().get();
+    BOOST_TEST((std::chrono::steady_clock::now() - began < 20s));
+    BOOST_TEST(vm.status() == VmStatus::stopped(std::nullopt));
+    BOOST_TEST((vm.wait().get() == std::optional<int>()));
+    const auto started = code_of(std::move(starting));
+    BOOST_TEST((!started || *started == ErrorCode::VmEnded), started);
+    BOOST_TEST(test::qemu_processes(::getpid()).empty());
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_drop_or_a_shutdown_right_after_the_start_leaves_no_process) {
+  for (int round = 0; round < 3; ++round) {
+    auto starting = guest_vm(runtime()).build().get().start();
+    BOOST_TEST(code_of(std::move(starting)).has_value());
+    BOOST_TEST(test::eventually([] { return runtime().live_vms() == 0; }));
+    BOOST_TEST(test::qemu_processes(::getpid()).empty());
+
+    Runtime own;
+    auto vm = guest_vm(own).build().get();
+    starting = vm.start();
+    own.shutdown();
+    BOOST_TEST(starting.wait_for(0s));
+    BOOST_TEST(test::qemu_processes(::getpid()).empty());
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_vm_that_is_ending_answers_as_one_that_has_ended) {
+  auto vm = guest_vm(runtime()).build().get();
+  vm.start().get();
+  const auto vcpus = vm.vcpus().get();
+  auto killing = vm.kill();
+  const auto ended = [](std::optional<ErrorCode> code) {
+    return !code || *code == ErrorCode::NotRunning || *code == ErrorCode::VmEnded;
+  };
+  do {
+    BOOST_TEST(vm.kernel_log().result().ok());
+    const auto paused = code_of(vm.pause());
+    BOOST_TEST(ended(paused), paused);
+    const auto stats = code_of(vcpus[0].stats());
+    BOOST_TEST(ended(stats), stats);
+  } while (!killing.wait_for(0s));
+  BOOST_TEST(vm.kernel_log().result().ok());
 }
 
 BOOST_AUTO_TEST_CASE(a_dropped_handle_leaves_no_process) {

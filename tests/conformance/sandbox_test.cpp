@@ -1,10 +1,13 @@
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <unistd.h>
 #include <boost/test/unit_test.hpp>
+#include <csignal>
 #include <filesystem>
 #include <fstream>
 #include <mutex>
 #include <tests/conformance/guest_fixture.hpp>
+#include <tests/conformance/host_state.hpp>
 
 using namespace capsa;
 using namespace std::chrono_literals;
@@ -37,6 +40,9 @@ BOOST_AUTO_TEST_CASE(runs_a_command_with_a_share_and_gives_its_status) {
   main.write_stdin("a line\n").get();
   BOOST_TEST((vm.wait().get() == std::optional<int>(42)));
   BOOST_TEST(vm.status() == VmStatus::stopped(42));
+  // At any time, all get the same.
+  BOOST_TEST(main.wait().get().code == 42);
+  BOOST_TEST(vm.main_process().get().wait().get().code == 42);
   BOOST_TEST(out == "from the host\nhello there\nbox\ngot a line\n");
   BOOST_TEST(err == "oops\n");
   std::ifstream written(dir / "out");
@@ -63,10 +69,12 @@ BOOST_AUTO_TEST_CASE(whose_command_uses_the_console_is_read_and_typed_at_there) 
   test::guest();
   auto vm = runtime()
                 .sandbox()
-                .run("/bin/sh", {"-c", "echo re''ady; read x; echo got-$x; exit 3"})
+                .run("/bin/sh", {"-c", "stty size; echo re''ady; read x; echo got-$x; exit 3"})
+                .pty({40, 100})
                 .build()
                 .get();
   auto console = vm.console().get();
+  console.wait_for_timeout("40 100\r\n", 60s).get();
   console.wait_for_timeout("ready\r\n", 60s).get();
   console.write_line("typed").get();
   console.wait_for_timeout("got-typed", 20s).get();
@@ -81,6 +89,36 @@ BOOST_AUTO_TEST_CASE(whose_command_does_not_exist_says_so) {
   BOOST_TEST(main.error().code() == ErrorCode::GuestError);
   BOOST_TEST(main.error().guest_errno() == ENOENT);
   BOOST_TEST(test::code_of(vm.wait()) == ErrorCode::VmEnded);
+}
+
+BOOST_AUTO_TEST_CASE(whose_machine_fails_tells_the_machines_words) {
+  test::guest();
+  {
+    auto vm = runtime().sandbox().run("/bin/sh", {"-c", "sleep infinity"}).build().get();
+    vm.main_process().get();
+    const auto machines = test::qemu_processes(::getpid());
+    BOOST_TEST_REQUIRE(machines.size() == 1U);
+    ::kill(machines[0], SIGKILL);
+    const auto end = vm.wait().result();
+    BOOST_TEST_REQUIRE(!end.ok());
+    BOOST_TEST(end.error().message().find("QEMU ended") != std::string::npos,
+               end.error().message());
+  }
+  auto vm = runtime()
+                .sandbox()
+                .run("/bin/sh", {"-c", "echo c > /proc/sysrq-trigger; sleep infinity"})
+                .build()
+                .get();
+  const auto end = vm.wait().result();
+  BOOST_TEST_REQUIRE(!end.ok());
+  BOOST_TEST(end.error().message().find("panicked") != std::string::npos, end.error().message());
+}
+
+BOOST_AUTO_TEST_CASE(that_is_stopped_before_its_command_runs_has_not_failed) {
+  test::guest();
+  auto vm = runtime().sandbox().run("/bin/sh", {"-c", "sleep infinity"}).build().get();
+  vm.stop_with_timeout(60s).get();
+  BOOST_TEST(vm.status().is<VmStatus::Stopped>(), to_string(vm.status()));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

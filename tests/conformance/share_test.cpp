@@ -1,10 +1,17 @@
+#include <sys/socket.h>
+#include <actors/loop/file_pool.hpp>
+#include <actors/loop/loop_actor.hpp>
+#include <actors/share/share.hpp>
 #include <boost/test/unit_test.hpp>
 #include <filesystem>
 #include <fstream>
+#include <future>
 #include <sstream>
 #include <tests/conformance/guest_fixture.hpp>
+#include <thread>
 
 using namespace capsa;
+using namespace std::chrono_literals;
 namespace fs = std::filesystem;
 
 namespace {
@@ -55,6 +62,37 @@ void refused(const std::string& line, const std::string& text) {
   const auto out = guest(line);
   BOOST_TEST(out.status.code != 0, line << " succeeded");
   BOOST_TEST(out.stderr_data.find(text) != std::string::npos, line << ": " << out.stderr_data);
+}
+
+/// Runs a share's actor without a machine and gives the error that it ends with (none where it was
+/// asked to) and how long it took, once `what` was done with it and the machine's end of its
+/// socket.
+std::pair<caf::error, std::chrono::nanoseconds> end_of_share(
+    const std::function<void(const actors::ShareActor&, UniqueFd&)>& what) {
+  caf::actor_system_config config;
+  actors::configure(config);
+  caf::actor_system system(config);
+  loop::EpollLoop loop(system);
+  loop::FilePool files(1);
+  virtio::fs::ShareConfig share;
+  share.host_path = fs::temp_directory_path();
+  share.tag = "t";
+  std::shared_ptr<virtio::fs::FsDevice> device =
+      virtio::fs::FsDevice::create(share, files.make_executor(loop)).value();
+  int ends[2];
+  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) throw std::bad_alloc();
+  UniqueFd machine(ends[1]);
+  auto actor = loop::spawn_on<actors::ShareActor, share::ShareState>(
+      system, loop, std::move(device), UniqueFd(ends[0]));
+  std::promise<caf::error> ended;
+  actor->attach_functor([&ended](const caf::error& why) { ended.set_value(why); });
+  const auto began = std::chrono::steady_clock::now();
+  what(actor, machine);
+  auto why = ended.get_future().get();
+  const auto took = std::chrono::steady_clock::now() - began;
+  actor = nullptr;
+  loop.stop();
+  return {std::move(why), took};
 }
 
 std::string content(const fs::path& path) {
@@ -137,6 +175,57 @@ BOOST_AUTO_TEST_CASE(carries_a_hundred_mebibytes_both_ways_unchanged) {
   BOOST_TEST(guest("sha256sum /rw/from-host | cut -d' ' -f1").stdout_data == sum + "\n");
   BOOST_TEST(guest("cp /rw/from-host /rw/from-guest && sync").status.code == 0);
   BOOST_TEST(test::sha256(content(shares().base / "rw/from-guest")) == sum);
+}
+
+BOOST_AUTO_TEST_CASE(is_at_rest_before_its_vm_has_ended) {
+  const auto dir = shares().base / "busy";
+  fs::create_directories(dir);
+  {
+    Runtime own;
+    auto vm =
+        test::guest_vm(own).share(dir, "busy", MountMode::ReadWrite).agent_enabled().build().get();
+    vm.start().get();
+    auto agent = vm.agent().get();
+    agent.exec("mkdir /busy && mount -t virtiofs busy /busy").get();
+    for (const std::string name : {"a", "b", "c"})
+      (void)agent
+          .start(ExecSpec::shell_line("while :; do dd if=/dev/zero of=/busy/" + name +
+                                      " bs=1M count=32 conv=fsync; done"))
+          .get();
+    while (!fs::exists(dir / "c"))
+      std::this_thread::sleep_for(10ms);
+    // With requests at the file threads. What they touch when they are done is still there, which
+    // is for the sanitizers to say.
+    own.shutdown();
+    BOOST_TEST(vm.status().ended());
+  }
+  const auto last = fs::last_write_time(dir / "c");
+  std::this_thread::sleep_for(200ms);
+  BOOST_TEST((fs::last_write_time(dir / "c") == last));
+}
+
+BOOST_AUTO_TEST_CASE(ends_when_it_is_asked_to_and_fails_where_its_machine_leaves_it) {
+  // On a thread of its own, as CAF leaves something with each that has made a system.
+  std::thread([] {
+    const auto [asked, soon] = end_of_share([](const actors::ShareActor& share, UniqueFd&) {
+      caf::anon_send_exit(share, caf::exit_reason::user_shutdown);
+    });
+    BOOST_TEST((asked == caf::exit_reason::user_shutdown));
+    BOOST_TEST((soon < 3s));
+    // The machine hangs up and is given the time in which it would have ended.
+    const auto [left, late] =
+        end_of_share([](const actors::ShareActor&, UniqueFd& machine) { machine.reset(); });
+    BOOST_TEST((actors::to_capsa_error(left).code() == ErrorCode::BackendFailed));
+    BOOST_TEST((late >= 5s));
+    // One that ends meanwhile takes its shares with it.
+    const auto [ended, at_once] =
+        end_of_share([](const actors::ShareActor& share, UniqueFd& machine) {
+          machine.reset();
+          caf::anon_send_exit(share, caf::exit_reason::user_shutdown);
+        });
+    BOOST_TEST((ended == caf::exit_reason::user_shutdown));
+    BOOST_TEST((at_once < 3s));
+  }).join();
 }
 
 BOOST_AUTO_TEST_SUITE_END()

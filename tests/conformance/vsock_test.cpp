@@ -20,6 +20,7 @@ const std::filesystem::path kPath = "/tmp/capsa-vsock-test.sock";
 /// A guest with the test's own peer program, which listens on kEcho.
 struct Ports {
   VmHandle vm;
+  std::optional<ErrorCode> early;  // of a look for the agent right after the start
   std::optional<AgentClient> agent;
   Ports()
       : vm(test::guest_vm(test::runtime())
@@ -32,6 +33,7 @@ struct Ports {
                .build()
                .get()) {
     vm.start().get();
+    early = look_for_agent();
     agent = vm.agent().get();
     std::ifstream in(VSOCK_PEER, std::ios::binary);
     std::ostringstream program;
@@ -43,6 +45,10 @@ struct Ports {
     (void)agent->start(ExecSpec::command({"/tmp/peer", "listen", std::to_string(kEcho)}), handlers)
         .get();
     listening.get_future().get();
+  }
+  std::optional<ErrorCode> look_for_agent() const {
+    const VsockSocket socket(vm.vsock_socket(1024)->vm(), sandbox::agent_port(), {}, true);
+    return code_of(sandbox::wait_ready(socket, 0ms));
   }
 };
 Ports& ports() {
@@ -103,6 +109,11 @@ BOOST_AUTO_TEST_CASE(are_told_by_the_handle) {
   BOOST_TEST(std::filesystem::is_socket(vm.vsock_socket(1024)->path()));
   BOOST_TEST(code_of(listening->connect()) == ErrorCode::InvalidConfig);
   BOOST_TEST(code_of(vm.vsock_socket(kEcho)->accept()) == ErrorCode::InvalidConfig);
+}
+
+BOOST_AUTO_TEST_CASE(tell_a_look_for_the_agent_at_once_whether_it_is_there) {
+  BOOST_TEST(ports().early == ErrorCode::AgentUnavailable);
+  BOOST_TEST(!ports().look_for_agent().has_value());
 }
 
 BOOST_AUTO_TEST_CASE(refuse_where_nobody_listens_in_the_guest) {

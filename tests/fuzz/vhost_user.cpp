@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <tests/support/echo_device.hpp>
 #include <tests/support/fuzz_input.hpp>
+#include <tests/support/guest_file.hpp>
 
 using namespace capsa;
 using test::FuzzInput;
@@ -16,12 +17,8 @@ namespace {
 constexpr std::uint64_t kMemory = 64 * 1024;
 
 int guest_file() {
-  static const int fd = [] {
-    const int made = ::memfd_create("fuzz", MFD_CLOEXEC);
-    if (made < 0 || ::ftruncate(made, kMemory) != 0) std::abort();
-    return made;
-  }();
-  return fd;
+  static const UniqueFd file = test::make_guest_file(kMemory);
+  return file.get();
 }
 
 class Host final : public vhost_user::SessionHost {
@@ -55,6 +52,11 @@ std::vector<UniqueFd> descriptors(std::size_t count, unsigned kind) {
         break;
       case 1:
         fds.emplace_back(::eventfd(0, EFD_CLOEXEC));
+        break;
+      case 2:
+        // One that could be cut off under the mapping.
+        fds.emplace_back(::memfd_create("fuzz", MFD_CLOEXEC));
+        if (::ftruncate(fds.back().get(), kMemory) != 0) std::abort();
         break;
       default:
         fds.emplace_back(::open("/dev/null", O_RDWR | O_CLOEXEC));
@@ -112,12 +114,13 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         device.slow = !device.slow;
         break;
       case 6:
-        if (device.pending_reset) device.finish_reset();
+        if (device.pending_rest) device.finish_rest();
         break;
       case 7: {
         bool closed = false;
         session->close([&closed] { closed = true; });
-        if (device.pending_reset) device.finish_reset();
+        while (device.pending_rest)
+          device.finish_rest();
         if (!closed || !host.kicks_.empty() || device.active) std::abort();
         session.reset();
         break;
@@ -126,6 +129,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   }
   session.reset();
   if (!host.kicks_.empty()) std::abort();
-  if (device.pending_reset) device.finish_reset();
+  while (device.pending_rest)
+    device.finish_rest();
+  if (device.activations != 0 && device.resets == 0) std::abort();
   return 0;
 }

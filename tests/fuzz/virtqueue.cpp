@@ -1,10 +1,8 @@
-#include <sys/mman.h>
-#include <unistd.h>
-
 #include <backends/virtio/queue.hpp>
 #include <cstdlib>
 #include <cstring>
 #include <tests/support/fuzz_input.hpp>
+#include <tests/support/guest_file.hpp>
 #include <vector>
 
 using namespace capsa;
@@ -19,8 +17,8 @@ constexpr std::uint64_t kDescriptors = kFirst, kAvailable = kFirst + 0x400, kUse
 
 const std::shared_ptr<const memory::GuestMemory>& guest() {
   static const auto memory = [] {
-    const int fd = ::memfd_create("fuzz", MFD_CLOEXEC);
-    if (fd < 0 || ::ftruncate(fd, 3 * kRegion) != 0) std::abort();
+    const UniqueFd file = test::make_guest_file(3 * kRegion);
+    const int fd = file.get();
     const std::vector<memory::RegionSpec> regions{{kFirst, kRegion, 0, 0, fd},
                                                   {kSecond, kRegion, 0, kRegion, fd},
                                                   {kThird, kRegion, 0, 2 * kRegion, fd}};

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <backends/virtio/device.hpp>
+#include <cstdlib>
 #include <tests/support/fake_driver.hpp>
 #include <utility>
 
@@ -53,30 +54,42 @@ class EchoDevice final : public virtio::Device {
     } while (queue.enable_notifications());
     if (queue.should_signal()) active->interrupt->signal(index);
   }
+  void suspend(std::function<void()> done) override {
+    ++suspensions;
+    rest(std::move(done));
+  }
   void reset(std::function<void()> done) override {
     ++resets;
+    rest(std::move(done));
+  }
+  /// Ends a suspension or reset that `slow` held back.
+  void finish_rest() {
+    active.reset();
+    std::exchange(pending_rest, nullptr)();
+  }
+
+  std::uint32_t type = 42;
+  bool slow = false;  ///< suspensions and resets wait for finish_rest()
+  std::optional<virtio::Activation> active;
+  std::function<void()> pending_rest;
+  std::map<virtio::QueueIndex, int> processed;
+  int activations = 0;
+  int suspensions = 0;
+  int resets = 0;
+  std::array<unsigned char, 16> config{0x40, 0x41, 0x42, 0x43, 0x44, 0x45, 0x46, 0x47,
+                                       0x48, 0x49, 0x4a, 0x4b, 0x4c, 0x4d, 0x4e, 0x4f};
+
+ private:
+  void rest(std::function<void()> done) {
     if (slow) {
-      pending_reset = std::move(done);
+      // One after the other is the transport's duty.
+      if (pending_rest) std::abort();
+      pending_rest = std::move(done);
       return;
     }
     active.reset();
     done();
   }
-  /// Ends a reset that `slow` held back.
-  void finish_reset() {
-    active.reset();
-    std::exchange(pending_reset, nullptr)();
-  }
-
-  std::uint32_t type = 42;
-  bool slow = false;  ///< resets wait for finish_reset()
-  std::optional<virtio::Activation> active;
-  std::function<void()> pending_reset;
-  std::map<virtio::QueueIndex, int> processed;
-  int activations = 0;
-  int resets = 0;
-  std::array<unsigned char, 16> config{0x40, 0x41, 0x42, 0x43, 0x44, 0x45, 0x46, 0x47,
-                                       0x48, 0x49, 0x4a, 0x4b, 0x4c, 0x4d, 0x4e, 0x4f};
 };
 
 }  // namespace capsa::test

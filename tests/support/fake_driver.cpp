@@ -1,13 +1,10 @@
-#include <sys/mman.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <atomic>
 #include <cstring>
 #include <new>
 #include <stdexcept>
-#include <system_error>
 #include <tests/support/fake_driver.hpp>
+#include <tests/support/guest_file.hpp>
 
 namespace capsa::test {
 namespace {
@@ -16,14 +13,6 @@ namespace {
 constexpr std::uint64_t kFlags = 0;
 constexpr std::uint64_t kIndex = 2;
 constexpr std::uint64_t kRing = 4;
-
-UniqueFd make_memory(std::uint64_t size) {
-  UniqueFd fd(::memfd_create("fake-guest", MFD_CLOEXEC));
-  if (!fd || ::ftruncate(fd.get(), static_cast<off_t>(size)) != 0) {
-    throw std::system_error(errno, std::generic_category(), "memfd for a fake guest");
-  }
-  return fd;
-}
 
 /// A word of a ring, shared with a device that may run on another thread.
 std::atomic_ref<std::uint16_t> word(const memory::GuestMemory& memory,
@@ -86,7 +75,7 @@ void GuestAllocator::release(memory::GuestAddress address) {
 
 FakeDriver::FakeDriver(std::vector<std::uint16_t> queue_sizes, FakeDriverOptions options)
     : options_(options),
-      fd_(make_memory(options.memory_mib << 20)),
+      fd_(make_guest_file(options.memory_mib << 20)),
       allocator_(options.guest_address, options.memory_mib << 20) {
   const memory::RegionSpec region{options.guest_address, options.memory_mib << 20,
                                   options.user_address, 0, fd_.get()};

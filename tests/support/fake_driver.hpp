@@ -120,8 +120,8 @@ class FakeDriver {
   /// Where the queue lies and what was agreed, for virtio::Queue::create().
   virtio::QueueConfig queue_config(virtio::QueueIndex queue) const;
   /// Fresh device-side queues that go on where the earlier ones stopped, and an activation with
-  /// them. Replaces the queues of an earlier activation: reset the device first. `count` first
-  /// queues only, or all.
+  /// them. Replaces those of an earlier activation: suspend or reset the device first. `count`
+  /// first queues only, or all.
   virtio::Activation activation(std::uint64_t device_features = 0,
                                 std::optional<std::size_t> count = std::nullopt);
   /// device.activate(activation(...)).

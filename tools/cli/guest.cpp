@@ -12,8 +12,6 @@
 namespace capsa::cli {
 namespace {
 
-namespace fs = std::filesystem;
-
 constexpr const char* kFooter = R"(
 A guest is a kernel and an initrd with capsa's agent. It is made from Debian's packages, which apt
 downloads; nothing is installed on this host. --tuned compiles a small kernel that starts faster.
@@ -23,50 +21,17 @@ Examples:
   capsa guest prepare --tuned
   capsa guest list)";
 
-/// Puts guests aside while new ones are made in their place, and back if that fails.
-class Aside {
- public:
-  Aside(const fs::path& root, bool tuned) {
-    for (const auto& guest : guest::list_guests(root)) {
-      if (guest.manifest.tuned != tuned) continue;
-      if (put_.empty())
-        holder_ = guest.directory.parent_path() / (".aside-" + std::to_string(::getpid()));
-      std::error_code failed;
-      fs::create_directories(holder_, failed);
-      fs::rename(guest.directory, holder_ / guest.directory.filename(), failed);
-      if (!failed) put_.push_back(guest.directory);
-    }
-  }
-  Aside(const Aside&) = delete;
-  Aside& operator=(const Aside&) = delete;
-  ~Aside() {
-    std::error_code failed;
-    for (const auto& directory : put_)
-      fs::rename(holder_ / directory.filename(), directory, failed);
-    if (!holder_.empty()) fs::remove_all(holder_, failed);
-  }
-  void forget() { put_.clear(); }
-
- private:
-  fs::path holder_;
-  std::vector<fs::path> put_;
-};
-
 int prepare(bool tuned, bool force) {
-  const auto root = guest_cache();
-  if (!root) return report(root.error());
-  std::optional<Aside> aside;
-  if (force) aside.emplace(*root, tuned);
   ProgressBar bar(::isatty(STDERR_FILENO) != 0);
   guest::PrepareOptions options;
   options.tuned = tuned;
+  options.force = force;
   options.progress = [&bar](std::string_view step, std::uint64_t done, std::uint64_t total) {
     bar.show(step, done, total);
   };
   const auto assets = guest::prepare(options);
   bar.finish();
   if (!assets) return report(assets.error());
-  if (aside) aside->forget();
   std::cout << "guest ready: " << (assets->tuned ? "tuned" : "stock") << " kernel "
             << assets->kernel_version << " in " << assets->kernel.parent_path().string() << '\n';
   return 0;

@@ -12,6 +12,8 @@ using std::chrono::seconds;
 
 /// What a command gets to clean up in, once it was told to end.
 constexpr seconds kPatience(2);
+/// Who asks a command to end for the third time wants it gone, whatever it does about that.
+constexpr unsigned kInsists = 3;
 /// What the guest gets to power off in, once its command has ended.
 constexpr seconds kPowerOff(5);
 
@@ -26,7 +28,8 @@ RuntimeOptions runtime_options(const RunOptions& options) {
 // The loop comes before the runtime: threads of the runtime inherit the blocked signals.
 RunSession::RunSession(RunOptions options)
     : options_(std::move(options)),
-      loop_({SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGWINCH, SIGCONT}, [this](int s) { on_signal(s); }),
+      loop_({SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGWINCH, SIGCONT},
+            [this](int s) { on_signal(s); }),
       post_(loop_.poster()),
       stdout_(STDOUT_FILENO, cancel_,
               [this](int why) { post_([=, this] { on_output_failure(STDOUT_FILENO, why); }); }),
@@ -97,6 +100,8 @@ void RunSession::on_started(result<Process> process) {
     on_resize();  // it may have changed while the guest booted
   }
   pump_input();
+  for (const int signal_number : early_signals_)
+    static_cast<void>(process_->signal(signal_number));
   if (broken_pipe_) end_by_signal(SIGPIPE, 128 + SIGPIPE);
   if (timed_out_) end_by_signal(SIGTERM, kTimedOut);
 }
@@ -134,9 +139,12 @@ void RunSession::on_signal(int signal_number) {
     if (terminal_) terminal_->reenter();
     return on_resize();
   }
-  ++signals_;
+  const bool ends = signal_number == SIGINT || signal_number == SIGTERM || signal_number == SIGQUIT;
+  if (ends) ++signals_;
   if (status_) return quit(*status_);
-  if (!process_ || signals_ > 1) return quit(128 + signal_number);
+  const bool informs = signal_number == SIGUSR1 || signal_number == SIGUSR2;
+  if (!process_ && informs) return early_signals_.push_back(signal_number);
+  if (!process_ || (ends && signals_ >= kInsists)) return quit(128 + signal_number);
   static_cast<void>(process_->signal(signal_number));
 }
 

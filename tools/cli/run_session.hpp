@@ -57,8 +57,9 @@ class RunSession {
   std::optional<Process> process_;
   std::optional<RawTerminal> terminal_;
   std::optional<Pump> input_;
-  std::optional<int> status_;  ///< once the command has ended
-  unsigned signals_ = 0;
+  std::optional<int> status_;       ///< once the command has ended
+  unsigned signals_ = 0;            ///< that ask to end
+  std::vector<int> early_signals_;  ///< for a command that does not run yet
   bool broken_pipe_ = false;
   bool timed_out_ = false;
 };

@@ -4,12 +4,14 @@
 #include <set>
 #include <sstream>
 #include <tools/guest/kernel.hpp>
+#include <tools/guest/vmlinux.hpp>
 
 namespace capsa::guest {
 namespace {
 
 constexpr std::size_t kMaxText = 256 * 1024;
 constexpr std::string_view kOff = " is not set";
+constexpr const char* kKeyName = "vmlinux.key";
 
 bool switches_off(std::string_view line) {
   return line.starts_with("# CONFIG_") && line.ends_with(kOff);
@@ -18,8 +20,10 @@ bool switches_off(std::string_view line) {
 }  // namespace
 
 result<Kernel> open_kernel(const std::filesystem::path& directory) {
-  std::error_code failed;
-  if (!std::filesystem::is_regular_file(directory / Manifest::kKernelName, failed))
+  const auto vmlinux = read_file(directory / Manifest::kKernelName, kMaxKernel);
+  const auto key = read_file(directory / kKeyName, kMaxText);
+  // A disk that was full or a power cut may have left less than was written.
+  if (!vmlinux || !key || content_key(*vmlinux) != *key)
     return error(ErrorCode::NotFound, "no kernel in " + directory.string());
   auto version = read_file(directory / "version", kMaxText);
   const auto list = read_file(directory / "modules.list", kMaxText);
@@ -43,7 +47,33 @@ result<void> write_kernel(const Kernel& kernel) {
       list += module.string() + '\n';
   }
   if (auto written = write_file(kernel.directory / "modules.list", list); !written) return written;
+  const auto vmlinux = read_file(kernel.directory / Manifest::kKernelName, kMaxKernel);
+  if (!vmlinux) return vmlinux.error();
+  if (auto written = write_file(kernel.directory / kKeyName, content_key(*vmlinux)); !written)
+    return written;
   return write_file(kernel.directory / "version", kernel.version);
+}
+
+std::optional<Kernel> last_kernel(const std::filesystem::path& root, bool tuned,
+                                  std::string_view name_ends_with) {
+  namespace fs = std::filesystem;
+  const std::string kind = tuned ? "tuned-" : "stock-";
+  std::optional<Kernel> last;
+  fs::file_time_type made;
+  std::error_code failed;
+  for (fs::directory_iterator it(kernels_directory(root), failed), end; !failed && it != end;
+       it.increment(failed)) {
+    const auto name = it->path().filename().native();
+    if (!name.starts_with(kind) || !name.ends_with(name_ends_with)) continue;
+    std::error_code unknown;
+    const auto time = fs::last_write_time(it->path() / "version", unknown);
+    if (unknown || (last && time <= made)) continue;
+    auto kernel = open_kernel(it->path());
+    if (!kernel) continue;
+    last = *std::move(kernel);
+    made = time;
+  }
+  return last;
 }
 
 std::vector<std::string> dropped_options(std::string_view wanted, std::string_view actual) {

@@ -2,6 +2,7 @@
 
 #include <capsa/result.hpp>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <tools/guest/apt.hpp>
@@ -18,20 +19,28 @@ struct Kernel {
   std::vector<std::vector<std::filesystem::path>> modules = {};
 };
 
-/// Reads back what write_kernel() wrote. NotFound where there is no whole kernel.
+/// Reads back what write_kernel() wrote. NotFound where there is no whole kernel, or not the one
+/// that was written.
 result<Kernel> open_kernel(const std::filesystem::path& directory);
 
-/// Writes the list of modules and the version beside vmlinux and modules/, which are there.
+/// Writes the list of modules, the version and the kernel's content key beside vmlinux and
+/// modules/, which are there.
 result<void> write_kernel(const Kernel& kernel);
 
-/// The distribution's cloud kernel, from its package.
-result<Kernel> stock_kernel(const std::filesystem::path& root, const Progress& progress);
+/// The kernel made last of those in the cache whose names have this form: what still works where
+/// the package lists are gone or a network is not to be had. None where there is none.
+std::optional<Kernel> last_kernel(const std::filesystem::path& root, bool tuned,
+                                  std::string_view name_ends_with = {});
+
+/// The distribution's cloud kernel, from its package; from the cache where it is there and not to
+/// be made `anew`.
+result<Kernel> stock_kernel(const std::filesystem::path& root, bool anew, const Progress& progress);
 
 /// The small kernel: the distribution's kernel source, with `config` (options that are on or have a
 /// value; all others are off), compiled by `jobs` compilers at once (0: one per CPU).
 /// NotFound with the packages to install where build tools are missing; InvalidConfig where the
 /// kernel's dependencies dropped options.
-result<Kernel> tuned_kernel(const std::filesystem::path& root, std::string_view config,
+result<Kernel> tuned_kernel(const std::filesystem::path& root, std::string_view config, bool anew,
                             unsigned jobs, const Progress& progress);
 
 /// The options of `wanted` that `actual` (a .config) does not have as they stand there.

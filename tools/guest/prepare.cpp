@@ -42,9 +42,9 @@ result<void> link_or_copy(const fs::path& from, const fs::path& to) {
 result<fs::path> make_guest(const fs::path& root, const PrepareOptions& options) {
   auto agent = read_agent(options.agent);
   if (!agent) return agent.error();
-  auto kernel = options.tuned
-                    ? tuned_kernel(root, tuned_kernel_config(), options.jobs, options.progress)
-                    : stock_kernel(root, options.progress);
+  auto kernel = options.tuned ? tuned_kernel(root, tuned_kernel_config(), options.force,
+                                             options.jobs, options.progress)
+                              : stock_kernel(root, options.force, options.progress);
   if (!kernel) return kernel.error();
   auto busybox = find_busybox(root, options.progress);
   if (!busybox) return busybox.error();
@@ -74,7 +74,7 @@ result<fs::path> make_guest(const fs::path& root, const PrepareOptions& options)
   const fs::path target =
       guests_directory(root) / entry_name(options.tuned, manifest.kernel_version, key.text());
   for (const auto& known : list_guests(root))
-    if (known.directory == target) return target;
+    if (known.directory == target && !options.force) return target;
 
   auto entry = NewEntry::create(root);
   if (!entry) return entry.error();

@@ -13,6 +13,9 @@ struct PrepareOptions {
   std::optional<std::filesystem::path> cache_dir = {};
   /// Build the small kernel from source (minutes) instead of taking the distribution's.
   bool tuned = false;
+  /// Make the kernel and the guest anew, whatever the cache holds of them; what is there stays in
+  /// use until then.
+  bool force = false;
   /// The agent that becomes /init; empty: the one that comes with this library.
   std::filesystem::path agent = {};
   /// Compilers at once; 0: one per CPU.

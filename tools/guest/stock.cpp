@@ -80,16 +80,21 @@ result<Kernel> extract(const fs::path& unpacked, const fs::path& into) {
 
 }  // namespace
 
-result<Kernel> stock_kernel(const fs::path& root, const Progress& progress) {
+result<Kernel> stock_kernel(const fs::path& root, bool anew, const Progress& progress) {
   if (progress) progress("look up the kernel package", 0, 0);
   const auto package = resolve_package(kMetaPackage, kPrefix);
-  if (!package) return package.error();
-  const auto version = package_version(*package);
-  if (!version) return version.error();
+  const auto version = package ? package_version(*package) : package;
+  if (!version) {
+    if (auto kernel = last_kernel(root, false); kernel && !anew) {
+      if (progress) progress("take the kernel in the cache: apt knows no newer one", 0, 0);
+      return *std::move(kernel);
+    }
+    return version.error();
+  }
   // Two versions of one package may have the same kernel release, so both are in the name.
   const fs::path target = kernels_directory(root) /
                           entry_name(false, package->substr(kPrefix.size()) + "_" + *version, {});
-  if (auto known = open_kernel(target)) return known;
+  if (auto known = open_kernel(target); known && !anew) return known;
 
   auto unpacked = NewEntry::create(root);
   if (!unpacked) return unpacked.error();

@@ -139,15 +139,20 @@ result<std::string> compile(const fs::path& source, const fs::path& build, unsig
 
 }  // namespace
 
-result<Kernel> tuned_kernel(const fs::path& root, std::string_view config, unsigned jobs,
+result<Kernel> tuned_kernel(const fs::path& root, std::string_view config, bool anew, unsigned jobs,
                             const Progress& progress) {
   if (progress) progress("look up the kernel source", 0, 0);
   const auto package = resolve_package(kMetaPackage, kPrefix);
-  if (!package) return package.error();
-  const auto version = package_version(*package);
-  if (!version) return version.error();
+  const auto version = package ? package_version(*package) : package;
+  if (!version) {
+    if (auto kernel = last_kernel(root, true, "-" + config_key(config)); kernel && !anew) {
+      if (progress) progress("take the kernel in the cache: apt knows no newer one", 0, 0);
+      return *std::move(kernel);
+    }
+    return version.error();
+  }
   const fs::path target = kernels_directory(root) / entry_name(true, *version, config_key(config));
-  if (auto known = open_kernel(target)) return known;
+  if (auto known = open_kernel(target); known && !anew) return known;
 
   if (auto checked = check_tools(); !checked) return checked.error();
   auto work = NewEntry::create(root);

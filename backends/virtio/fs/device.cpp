@@ -75,6 +75,7 @@ void FsDevice::activate(Activation activation) {
   activation_ = std::move(activation);
   in_flight_.assign(activation_.queues.size(), 0);
   waiting_.assign(activation_.queues.size(), false);
+  has_driver_ = true;
   state_ = State::Active;
 }
 
@@ -129,8 +130,8 @@ void FsDevice::complete() {
                                      [&](const auto& one) { return one.queue == index; });
     if (has_new && activation_.queues[at].should_signal()) activation_.interrupt->signal(index);
   }
-  if (state_ == State::Resetting) {
-    finish_reset();
+  if (state_ == State::Stopping) {
+    finish_stop();
     return;
   }
   for (std::size_t at = 0; at < waiting_.size() && state_ == State::Active; ++at) {
@@ -138,38 +139,51 @@ void FsDevice::complete() {
   }
 }
 
+void FsDevice::suspend(std::function<void()> done) {
+  stop(false, std::move(done));
+}
+
 void FsDevice::reset(std::function<void()> done) {
-  if (state_ == State::Inactive) {
+  stop(true, std::move(done));
+}
+
+void FsDevice::stop(bool forget, std::function<void()> done) {
+  if (state_ == State::Inactive && !(forget && has_driver_)) {
     if (done) done();
     return;
   }
-  reset_done_.push_back(std::move(done));
-  if (state_ == State::Resetting) return;
-  state_ = State::Resetting;
-  finish_reset();
+  // A reset may overtake a suspension that waits for what is in flight.
+  forget_ = forget_ || forget;
+  stop_done_.push_back(std::move(done));
+  if (state_ == State::Stopping) return;
+  state_ = State::Stopping;
+  finish_stop();
 }
 
-void FsDevice::finish_reset() {
+void FsDevice::finish_stop() {
   // What is in flight is answered first: its chains are in queues that are not ours afterwards.
   if (std::any_of(in_flight_.begin(), in_flight_.end(), [](auto count) { return count != 0; })) {
     return;
   }
+  if (!forget_) return at_rest();
   // Closing what the guest had open may block as anything else does.
   executor_->submit([worker = worker_] { worker->reset(); },
                     [self = std::weak_ptr(self_)] {
-                      const auto device = self.lock();
-                      if (!device) return;
-                      FsDevice& fs = **device;
-                      fs.activation_ = {};
-                      fs.in_flight_.clear();
-                      fs.waiting_.clear();
-                      fs.state_ = State::Inactive;
-                      // Last, and from a copy: they may activate or destroy the device.
-                      const auto callbacks = std::exchange(fs.reset_done_, {});
-                      for (const auto& callback : callbacks) {
-                        if (callback) callback();
-                      }
+                      if (const auto device = self.lock()) (*device)->at_rest();
                     });
+}
+
+void FsDevice::at_rest() {
+  activation_ = {};
+  in_flight_.clear();
+  waiting_.clear();
+  if (std::exchange(forget_, false)) has_driver_ = false;
+  state_ = State::Inactive;
+  // Last, and from a copy: they may activate, reset or destroy the device.
+  const auto callbacks = std::exchange(stop_done_, {});
+  for (const auto& callback : callbacks) {
+    if (callback) callback();
+  }
 }
 
 FsStats FsDevice::stats() const noexcept {

@@ -38,6 +38,7 @@ class FsDevice final : public Device {
   void write_config(std::size_t offset, std::span<const std::byte> in) override;
   void activate(Activation activation) override;
   void process(QueueIndex queue) override;
+  void suspend(std::function<void()> done) override;
   void reset(std::function<void()> done) override;
 
   const ShareConfig& config() const noexcept { return config_; }
@@ -46,14 +47,16 @@ class FsDevice final : public Device {
 
  private:
   class Worker;
-  enum class State : std::uint8_t { Inactive, Active, Resetting };
+  enum class State : std::uint8_t { Inactive, Active, Stopping };
 
   FsDevice(ShareConfig config, std::shared_ptr<Executor> executor, std::shared_ptr<Worker> worker);
 
   void drain(QueueIndex index);
   void submit(QueueIndex index, Chain chain);
   void complete();
-  void finish_reset();
+  void stop(bool forget, std::function<void()> done);
+  void finish_stop();
+  void at_rest();
 
   ShareConfig config_;
   std::shared_ptr<Executor> executor_;
@@ -65,7 +68,9 @@ class FsDevice final : public Device {
   Activation activation_;
   std::vector<std::uint16_t> in_flight_;  // per queue; at most the queue's size
   std::vector<bool> waiting_;             // per queue: more may be available, but all is in flight
-  std::vector<std::function<void()>> reset_done_;
+  bool has_driver_ = false;               // activated since the last reset
+  bool forget_ = false;                   // while Stopping: the session goes too
+  std::vector<std::function<void()>> stop_done_;
 };
 
 }  // namespace capsa::virtio::fs

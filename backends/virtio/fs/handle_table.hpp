@@ -11,6 +11,7 @@ namespace capsa::virtio::fs {
 /// An open regular file.
 struct OpenFile {
   std::shared_ptr<const BudgetedFd> fd;
+  std::uint64_t node;
 };
 
 /// An open directory and where its reader is.
@@ -44,9 +45,8 @@ class HandleTable {
     return found == directories_.end() ? nullptr : &found->second;
   }
 
-  /// False where there was none.
-  bool close_file(std::uint64_t handle) { return files_.erase(handle) != 0; }
-  bool close_directory(std::uint64_t handle) { return directories_.erase(handle) != 0; }
+  void close_file(std::uint64_t handle) { files_.erase(handle); }
+  void close_directory(std::uint64_t handle) { directories_.erase(handle); }
   void clear() {
     files_.clear();
     directories_.clear();

@@ -38,9 +38,11 @@ bool InodeTable::can_come_back(const Inode& inode) const noexcept {
 }
 
 Outcome<UniqueFd> InodeTable::reopen_inode(const Inode& inode, int depth) {
-  if (const auto handle = inode.opened.lock()) {
-    if (!make_room(1)) return Errno{ENFILE};
-    return open_with_retry([&] { return reopen(handle->get(), O_PATH); });
+  if (!inode.opened.empty()) {
+    if (const auto handle = inode.opened.begin()->lock()) {
+      if (!make_room(1)) return Errno{ENFILE};
+      return open_with_retry([&] { return reopen(handle->get(), O_PATH); });
+    }
   }
   if (by_handle_ && inode.handle) {
     if (const auto mount = mounts_.find(inode.key.mount); mount != mounts_.end()) {

@@ -123,13 +123,20 @@ void InodeTable::renamed(const Pin& parent, std::string_view name) {
 }
 
 void InodeTable::opened(std::uint64_t node, const std::shared_ptr<const BudgetedFd>& handle) {
-  if (const auto found = inodes_.find(node); found != inodes_.end()) found->second->opened = handle;
+  if (const auto found = inodes_.find(node); found != inodes_.end())
+    found->second->opened.insert(handle);
+}
+
+void InodeTable::closed(std::uint64_t node, const std::shared_ptr<const BudgetedFd>& handle) {
+  if (const auto found = inodes_.find(node); found != inodes_.end())
+    found->second->opened.erase(handle);
 }
 
 void InodeTable::clear() {
   lru_.clear();
   auto root = inodes_.extract(FUSE_ROOT_ID);
   inodes_.clear();
+  root.mapped()->opened.clear();
   index_.clear();
   index_.emplace(root.mapped()->key, root.mapped().get());
   inodes_.insert(std::move(root));

@@ -10,6 +10,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -71,6 +72,8 @@ class InodeTable {
   /// Notes a handle to a node: for as long as it is open it leads back to the file, even where that
   /// has no name any more.
   void opened(std::uint64_t node, const std::shared_ptr<const BudgetedFd>& handle);
+  /// Forgets that handle, which is about to be closed.
+  void closed(std::uint64_t node, const std::shared_ptr<const BudgetedFd>& handle);
   /// Forgets everything but the root.
   void clear();
 
@@ -107,7 +110,8 @@ class InodeTable {
     mode_t type = 0;
     std::uint64_t lookups = 0;
     std::shared_ptr<const BudgetedFd> fd;  // null: evicted
-    std::weak_ptr<const BudgetedFd> opened;
+    /// The guest's handles to it.
+    std::set<std::weak_ptr<const BudgetedFd>, std::owner_less<>> opened;
     std::optional<std::uint64_t> birth;
     std::optional<FileHandle> handle;  // filled in when first evicted
     std::uint64_t parent = 0;          // with name: where it was last seen; a hint

@@ -9,13 +9,25 @@
 namespace capsa::virtio::fs {
 namespace {
 
+/// What this process may open.
+std::size_t soft_limit() noexcept {
+  rlimit limit{};
+  return ::getrlimit(RLIMIT_NOFILE, &limit) == 0 ? limit.rlim_cur : 0;
+}
+
 std::size_t fd_limit(std::size_t configured) noexcept {
   if (configured != 0) return configured;
-  rlimit limit{};
   // A quarter: a process has several VMs, and each several shares, disks and sockets.
   constexpr std::size_t kMost = 65536;
-  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return kMinOpenFds;
-  return std::clamp<std::size_t>(limit.rlim_cur / 4, kMinOpenFds, kMost);
+  return std::clamp<std::size_t>(soft_limit() / 4, kMinOpenFds, kMost);
+}
+
+/// What all shares may keep together: half, so that the host program has the other.
+FdReserve& process_reserve() noexcept {
+  static FdReserve reserve(0);
+  // Asked anew for each share: a program may raise its limit at any time.
+  reserve.set_limit(soft_limit() / 2);
+  return reserve;
 }
 
 }  // namespace
@@ -34,7 +46,7 @@ result<std::unique_ptr<Operations>> Operations::create(const ShareConfig& config
   }
   result<AccessPolicy> policy = AccessPolicy::create(config.ownership, config.read_only);
   if (!policy) return policy.error();
-  auto budget = std::make_unique<FdBudget>(fd_limit(config.max_open_fds));
+  auto budget = std::make_unique<FdBudget>(fd_limit(config.max_open_fds), process_reserve());
   auto inodes = InodeTable::open(config.host_path, *budget);
   if (!inodes) return inodes.error();
   const Outcome<Pin> root = (*inodes)->pin(FUSE_ROOT_ID);

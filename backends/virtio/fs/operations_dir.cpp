@@ -121,7 +121,11 @@ Operations::Fit Operations::append_entry(Call& call, const EntryReply& reply,
 int Operations::releasedir(Call& call) {
   fuse_release_in in{};
   if (!call.args.take(in)) return EINVAL;
-  return handles_.close_directory(in.fh) ? 0 : EBADF;
+  const OpenDirectory* directory = handles_.directory(in.fh);
+  if (directory == nullptr) return EBADF;
+  inodes_->closed(directory->node, directory->fd);
+  handles_.close_directory(in.fh);
+  return 0;
 }
 
 int Operations::fsyncdir(Call& call) {

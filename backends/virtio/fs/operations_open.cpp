@@ -61,7 +61,7 @@ int Operations::open(Call& call) {
 std::uint64_t Operations::add_file(UniqueFd fd, std::uint64_t node) {
   auto shared = std::make_shared<const BudgetedFd>(std::move(fd), *budget_);
   inodes_->opened(node, shared);
-  return handles_.add(OpenFile{std::move(shared)});
+  return handles_.add(OpenFile{std::move(shared), node});
 }
 
 int Operations::create_file(Call& call) {
@@ -131,7 +131,11 @@ int Operations::create_file(Call& call) {
 int Operations::release(Call& call) {
   fuse_release_in in{};
   if (!call.args.take(in)) return EINVAL;
-  return handles_.close_file(in.fh) ? 0 : EBADF;
+  const OpenFile* file = handles_.file(in.fh);
+  if (file == nullptr) return EBADF;
+  inodes_->closed(file->node, file->fd);
+  handles_.close_file(in.fh);
+  return 0;
 }
 
 }  // namespace capsa::virtio::fs

@@ -36,10 +36,9 @@ void VsockDevice::write_config(std::size_t /*offset*/, std::span<const std::byte
 void VsockDevice::activate(virtio::Activation activation) {
   if (active_ || activation.queues.size() < 2) return;
   active_ = activation;
-  peer_ = {};
-  stalled_ = false;
-  event_owed_ = false;
-  // Nothing waits to be written yet, so buffers may come without a kick.
+  has_driver_ = true;
+  // Buffers may come without a kick: what a suspended device has to write goes out when the
+  // transport calls process(), and asks for kicks where there are not enough.
   buffer_kicks_on_ = false;
   active_->queues[kReceiveQueue].disable_notifications();
 }
@@ -56,16 +55,28 @@ void VsockDevice::process(virtio::QueueIndex queue) {
       receive();
       break;
     case kEventQueue:
-      if (event_owed_) send_event();
+      if (event_owed_ && active_->queues.size() > kEventQueue) send_event();
       break;
     default:
       break;
   }
+  host_.processed(std::exchange(more_, false));
+}
+
+void VsockDevice::suspend(std::function<void()> done) {
+  // Nothing is in flight: every chain was given back by the call that took it. Host goes on without
+  // buffers, as with a guest that gives none.
+  active_.reset();
+  if (done) done();
 }
 
 void VsockDevice::reset(std::function<void()> done) {
   // Inactive before Host hears of it: what it calls from closed() finds nothing to touch.
   active_.reset();
+  has_driver_ = false;
+  peer_ = {};
+  stalled_ = false;
+  event_owed_ = false;
   resets_.clear();
   close_all(CloseReason::DeviceReset);
   if (done) done();
@@ -74,7 +85,7 @@ void VsockDevice::reset(std::function<void()> done) {
 // -- the host side
 
 result<ConnectionKey> VsockDevice::connect(std::uint32_t guest_port) {
-  if (!active_) {
+  if (!has_driver_) {
     return error(ErrorCode::NotRunning, "vsock: the guest's driver is not ready",
                  "wait until the guest has booted");
   }
@@ -159,9 +170,9 @@ void VsockDevice::reset(ConnectionKey key) {
 }
 
 void VsockDevice::transport_reset() {
-  if (!active_) return;
+  if (!has_driver_) return;
   const Batch batch(*this);
-  if (active_->queues.size() > kEventQueue) {
+  if (active_ && active_->queues.size() > kEventQueue) {
     event_owed_ = true;
     send_event();
   } else {

@@ -66,12 +66,15 @@ class VsockDevice final : public virtio::Device {
   void write_config(std::size_t offset, std::span<const std::byte> in) override;
   void activate(virtio::Activation activation) override;
   void process(virtio::QueueIndex queue) override;
+  void suspend(std::function<void()> done) override;
   void reset(std::function<void()> done) override;
 
   // -- the host side
+  /// Goes on where a process() had `more` to do (Host::processed()). Nothing while inactive.
+  void process_more() { process(kTransmitQueue); }
   /// Opens a connection to a guest's port; Host::connected() or closed() follows. There is no
-  /// deadline here: reset() takes it back. NotRunning while the guest's driver is not ready,
-  /// ResourceExhausted at the limit of connections.
+  /// deadline here: reset() takes it back. NotRunning while the guest's driver is not ready (while
+  /// it is suspended the request waits), ResourceExhausted at the limit of connections.
   result<ConnectionKey> connect(std::uint32_t guest_port);
   /// Takes what fits and says how much; Host::writable() follows where that is less than given,
   /// and the connection can still send. 0 for an unknown or not yet connected key, after our
@@ -88,8 +91,8 @@ class VsockDevice final : public virtio::Device {
   /// Ends a connection at once; closed() does not follow. What was not yet written is dropped.
   void reset(ConnectionKey key);
   /// Every connection is over: the guest was moved, or restored from a snapshot. closed() is called
-  /// for each before this returns. Told by an event where the driver has an event queue, else by a
-  /// reset for each connection.
+  /// for each before this returns. Told by an event where the device is active and has an event
+  /// queue, else by a reset for each connection.
   void transport_reset();
 
   /// While one of these lives the guest is not interrupted; then once for all that was done.
@@ -143,7 +146,7 @@ class VsockDevice final : public virtio::Device {
 
   // device_receive.cpp: from the guest
   void receive();
-  void drain_transmit_queue();
+  void drain_transmit_queue(std::size_t& budget);
   void handle(const virtio::Chain& chain);
   void handle_request(ConnectionKey key, const Header& header);
   void handle_packet(Connections::iterator at, const Header& header, const virtio::Chain& chain);
@@ -168,6 +171,7 @@ class VsockDevice final : public virtio::Device {
   Host& host_;
   VsockLimits limits_;
   std::optional<virtio::Activation> active_;
+  bool has_driver_ = false;  // active, or suspended: what waits for buffers is written later
   PeerTraits peer_;
   Connections connections_;
   std::list<ConnectionKey> waiting_;  // something to write, in turn
@@ -176,6 +180,7 @@ class VsockDevice final : public virtio::Device {
   std::vector<std::span<const std::byte>> pieces_;  // deliver()'s, kept to save allocations
   std::uint32_t next_port_ = kFirstEphemeralPort;
   bool stalled_ = false;         // packets stay in the tx ring until resets_ has room
+  bool more_ = false;            // this process() ends before its work does
   bool buffer_kicks_on_ = true;  // we asked to be kicked for rx buffers
   bool event_owed_ = false;
   unsigned batches_ = 0;

@@ -13,20 +13,26 @@ constexpr unsigned kPacketsPerTurn = 32;
 }  // namespace
 
 void VsockDevice::receive() {
+  // One ring's worth, then it is the turn of whoever shares the thread: with a second CPU a guest
+  // can fill its ring as fast as it is drained, for ever.
+  std::size_t budget = active_->queues[kTransmitQueue].size();
   do {
     stalled_ = false;
-    drain_transmit_queue();
+    drain_transmit_queue(budget);
     transmit();
     // Buffers may have come between the stall and now; there is no further kick for them.
-  } while (stalled_ && resets_.size() < limits_.max_pending_resets);
+  } while (stalled_ && budget > 0 && resets_.size() < limits_.max_pending_resets);
+  // Whether the ring has more or not: it was left without asking for a kick.
+  if (budget == 0) more_ = true;
 }
 
-void VsockDevice::drain_transmit_queue() {
+/// Takes packets until there are none, or the budget is spent: then no kick has been asked for.
+void VsockDevice::drain_transmit_queue(std::size_t& budget) {
   virtio::Queue& queue = active_->queues[kTransmitQueue];
   queue.disable_notifications();
-  unsigned taken = 0;
   do {
     for (;;) {
+      if (budget == 0) return;
       if (resets_.size() >= limits_.max_pending_resets && !write_resets() &&
           resets_.size() >= limits_.max_pending_resets) {
         stalled_ = true;  // until the guest gives rx buffers: process(kReceiveQueue) goes on
@@ -36,7 +42,7 @@ void VsockDevice::drain_transmit_queue() {
       if (!chain) break;
       handle(*chain);
       queue.push(chain->head, 0);
-      if (++taken % kPacketsPerTurn == 0) transmit();
+      if (--budget % kPacketsPerTurn == 0) transmit();
     }
   } while (queue.enable_notifications());
 }

@@ -3,12 +3,18 @@
 // To the guest: the rx ring, whose buffers are the guest's to give.
 namespace capsa::vsock {
 
-/// Writes all that waits, as long as there are buffers, then tells Host what came of it. Afterwards
-/// nothing waits, or the guest kicks when it has given buffers.
+/// Writes what waits, as long as there are buffers, then tells Host what came of it. Afterwards
+/// nothing waits, or the guest kicks when it has given buffers, or there is `more_` to do: a guest
+/// that gives small buffers as fast as they are filled gets one ring's worth at a time.
 void VsockDevice::transmit() {
   std::vector<ConnectionKey> writable;
   bool buffers = write_resets();
+  std::size_t budget = active_->queues[kReceiveQueue].size();
   while (buffers && !waiting_.empty()) {
+    if (budget-- == 0) {
+      more_ = true;
+      break;
+    }
     const ConnectionKey key = waiting_.front();
     const auto at = connections_.find(key);
     Entry& entry = at->second;
@@ -107,8 +113,9 @@ void VsockDevice::wait(ConnectionKey key, Entry& entry) {
 }
 
 /// The next rx buffer that holds a header and at least one byte. Where there is none the guest has
-/// been asked for a kick.
+/// been asked for a kick, or the device is suspended.
 std::optional<virtio::Chain> VsockDevice::take_buffer() {
+  if (!active_) return std::nullopt;
   virtio::Queue& queue = active_->queues[kReceiveQueue];
   // A driver that adds useless buffers as fast as we give them back gets one ring's worth of
   // patience per attempt.
@@ -139,19 +146,22 @@ void VsockDevice::send_event() {
   virtio::Queue& queue = active_->queues[kEventQueue];
   std::array<std::byte, sizeof(kEventTransportReset)> event;
   detail::put(std::span<std::byte>(event), kEventTransportReset);
+  // As in take_buffer(): one ring's worth of useless buffers, then the next kick.
+  unsigned useless = 0;
   do {
     while (const auto chain = queue.pop()) {
       const std::size_t written = chain->copy_in(0, event);
       if (written < event.size()) {
         ++stats_.useless_buffers;
         queue.push(chain->head, 0);
+        if (++useless > queue.size()) break;
         continue;
       }
       queue.push(chain->head, static_cast<std::uint32_t>(written));
       event_owed_ = false;
       return;
     }
-  } while (queue.enable_notifications());
+  } while (queue.enable_notifications() && useless <= queue.size());
 }
 
 Header VsockDevice::header_for(ConnectionKey key) const noexcept {

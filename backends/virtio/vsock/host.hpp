@@ -46,8 +46,8 @@ constexpr std::string_view to_string(CloseReason reason) noexcept {
 
 /// What lies above the device: who listens, and where the bytes go. Called on the device's thread,
 /// only from inside VsockDevice::process(), reset(done) and transport_reset(). Every method of the
-/// device's host side may be called from inside, for any connection; process(), activate(),
-/// reset(done), transport_reset() and the destructor may not.
+/// device's host side may be called from inside, for any connection; process(), process_more(),
+/// activate(), suspend(), reset(done), transport_reset() and the destructor may not.
 class Host {
  public:
   virtual ~Host() = default;
@@ -69,6 +69,12 @@ class Host {
   virtual void shutdown(ConnectionKey key, bool no_more_receive, bool no_more_send) = 0;
   /// The last call for `key`: the device has forgotten it, and the guest may use it again.
   virtual void closed(ConnectionKey key, CloseReason reason) = 0;
+
+  /// The last call from inside a VsockDevice::process(): what data() gave in it can be handed on
+  /// together. `more`: the guest fills its rings as fast as they are emptied and has had its turn.
+  /// It was not asked for a kick, so VsockDevice::process_more() must be called, soon, and once all
+  /// that shares the thread has had a turn as well.
+  virtual void processed(bool more) { static_cast<void>(more); }
 };
 
 }  // namespace capsa::vsock

@@ -52,6 +52,13 @@ std::size_t count_files(const ScratchDir& dir) {
 
 BOOST_AUTO_TEST_SUITE(agent_files)
 
+BOOST_AUTO_TEST_CASE(a_file_of_the_kernels_takes_what_is_written) {
+  ServedAgent agent;
+  const std::string path = "/proc/self/oom_score_adj";  // the agent's own
+  BOOST_REQUIRE(write(agent, path, "321").ok());
+  BOOST_TEST(read(agent, path).value() == "321\n");
+}
+
 BOOST_AUTO_TEST_CASE(a_hundred_mebibytes_are_written_and_read_back_unchanged) {
   ServedAgent agent;
   ScratchDir dir;

@@ -1,5 +1,9 @@
+#include <fcntl.h>
 #include <signal.h>
+#include <stdlib.h>
+#include <unistd.h>
 
+#include <array>
 #include <boost/test/unit_test.hpp>
 
 #include "served_agent.hpp"
@@ -17,6 +21,33 @@ ExecSpec on_terminal(const std::string& line, PtySize size = {}) {
   return spec;
 }
 
+/// A terminal device of this machine, for a program to run on.
+class Device {
+ public:
+  Device() : keyboard_(::posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC | O_NONBLOCK)) {
+    BOOST_REQUIRE(keyboard_ && ::grantpt(keyboard_.get()) == 0 && ::unlockpt(keyboard_.get()) == 0);
+    path_ = ::ptsname(keyboard_.get());
+  }
+  const std::string& path() const { return path_; }
+  void type(std::string_view text) {
+    BOOST_REQUIRE(::write(keyboard_.get(), text.data(), text.size()) ==
+                  static_cast<ssize_t>(text.size()));
+  }
+  void wait_for(ServedAgent& agent, std::string_view text) {
+    while (shown_.find(text) == std::string::npos) {
+      agent.settle();
+      std::array<char, 256> bytes;
+      const auto n = ::read(keyboard_.get(), bytes.data(), bytes.size());
+      if (n > 0) shown_.append(bytes.data(), static_cast<std::size_t>(n));
+    }
+  }
+
+ private:
+  UniqueFd keyboard_;
+  std::string path_;
+  std::string shown_;
+};
+
 }  // namespace
 
 BOOST_AUTO_TEST_SUITE(agent_terminal)
@@ -32,6 +63,25 @@ BOOST_AUTO_TEST_CASE(a_program_on_a_terminal_has_its_size_and_learns_of_a_new_on
   BOOST_TEST(ran.out.find("10 20\r\n") != std::string::npos);
   BOOST_TEST(ran.status().success());
   BOOST_TEST(ran.err.empty());
+}
+
+BOOST_AUTO_TEST_CASE(a_device_that_is_the_terminal_takes_a_size_as_well) {
+  ServedAgent agent;
+  Device device;
+  auto spec = ExecSpec::shell_line("stty size; read line; stty size; read line");
+  spec.terminal = device.path();
+  spec.pty = PtySize{50, 132};
+  Ran ran;
+  start(agent, spec, ran);
+  device.wait_for(agent, "50 132\r\n");
+  agent.session().resize(ran.id, {10, 20});
+  agent.settle();
+  device.type("\n");
+  device.wait_for(agent, "10 20\r\n");
+  device.type("\n");
+  agent.run_until([&] { return ran.done.has_value(); });
+  BOOST_TEST(ran.status().success());
+  BOOST_TEST(ran.out.empty());
 }
 
 BOOST_AUTO_TEST_CASE(the_terminal_is_the_controlling_one) {

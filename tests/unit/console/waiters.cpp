@@ -114,6 +114,20 @@ BOOST_AUTO_TEST_CASE(a_cancelled_wait_moves_nothing) {
   BOOST_TEST(!waiters.cancel(id, timeout, now));
 }
 
+BOOST_AUTO_TEST_CASE(a_read_that_was_given_up_takes_nothing) {
+  const auto id = waiters.read_some(100, now, keep(a));
+  const auto behind = waiters.read_some(2, now, keep(b));
+  BOOST_TEST(waiters.timeout_error(id, std::chrono::milliseconds(0)).message() ==
+             "waited 0 ms for output on the console; the console is empty");
+  BOOST_TEST(waiters.cancel(id, {ErrorCode::Canceled, ""}, now));
+  BOOST_TEST((a.at(0).error().code() == ErrorCode::Canceled));
+  BOOST_TEST(b.empty());
+  waiters.feed("abc", now);
+  BOOST_TEST(b.at(0)->text == "ab");
+  BOOST_TEST(available() == "c");
+  BOOST_TEST(!waiters.cancel(behind, {ErrorCode::Canceled, ""}, now));
+}
+
 BOOST_AUTO_TEST_CASE(bytes_that_are_no_text_are_none_the_worse) {
   wait({std::string("\0\xff", 2)}, a);
   waiters.feed(std::string("\xc3(\0\xfe\0\xffz", 7), now);

@@ -1,3 +1,5 @@
+#include <fcntl.h>
+
 #include <boost/test/unit_test.hpp>
 #include <tests/unit/fs/device_client.hpp>
 
@@ -114,6 +116,58 @@ BOOST_AUTO_TEST_CASE(after_a_reset_the_guest_starts_anew) {
   BOOST_TEST(bench.next()->error == 0);
   bench.send({make_request(FUSE_GETATTR, node, Args().put(fuse_getattr_in{}))}, {4096});
   BOOST_TEST(bench.next()->error == ESTALE);
+}
+
+BOOST_AUTO_TEST_CASE(a_suspension_answers_what_is_in_flight_and_keeps_the_session) {
+  ManualBench bench;
+  bench.file("a", "hello");
+  bench.send_init();
+  bench.send({make_request(FUSE_LOOKUP, 1, Args().text("a"))}, {4096});
+  bench.executor->run_all();
+  bench.next();
+  const auto node = bench.next()->as<fuse_entry_out>().nodeid;
+  bench.send({make_request(FUSE_OPEN, node, Args().put(fuse_open_in{O_RDONLY, 0}))}, {4096});
+  bool at_rest = false;
+  bench.device->suspend([&] { at_rest = true; });
+  BOOST_TEST(!at_rest);
+  bench.executor->step();
+  BOOST_TEST(!at_rest);
+  bench.executor->step();
+  BOOST_TEST(at_rest);
+  BOOST_TEST(bench.executor->pending() == 0U);
+  const auto handle = bench.next()->as<fuse_open_out>().fh;
+  bench.device->process(FsDevice::kRequestQueue);
+
+  bench.driver.activate(*bench.device);
+  fuse_read_in read{};
+  read.fh = handle;
+  read.size = 100;
+  bench.send({make_request(FUSE_READ, node, Args().put(read))}, {4096});
+  bench.executor->run_all();
+  BOOST_TEST(bench.next()->text() == "hello");
+}
+
+BOOST_AUTO_TEST_CASE(a_reset_forgets_a_session_that_is_suspended_or_about_to_be) {
+  for (const bool in_flight : {false, true}) {
+    ManualBench bench;
+    bench.send_init();
+    bench.executor->run_all();
+    bench.next();
+    if (in_flight) bench.send({statfs_request()}, {4096});
+    int ended = 0;
+    bench.device->suspend([&] { ++ended; });
+    BOOST_TEST(ended == (in_flight ? 0 : 1));
+    bench.device->reset([&] { ++ended; });
+    BOOST_TEST(ended == (in_flight ? 0 : 1));
+    bench.executor->run_all();
+    BOOST_TEST(ended == 2);
+    if (in_flight) BOOST_TEST(bench.next()->error == 0);
+
+    bench.driver.activate(*bench.device);
+    bench.send({statfs_request()}, {4096});
+    bench.executor->run_all();
+    BOOST_TEST(bench.next()->error == EIO);
+  }
 }
 
 BOOST_AUTO_TEST_CASE(a_device_may_go_while_its_requests_are_carried_out) {

@@ -4,6 +4,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <backends/virtio/fs/fd_budget.hpp>
 #include <boost/test/unit_test.hpp>
 #include <functional>
 #include <tests/unit/fs/fuse_client.hpp>
@@ -194,6 +195,77 @@ BOOST_AUTO_TEST_CASE(an_open_file_without_a_name_survives_eviction) {
     in.valid = FATTR_MODE;
     in.mode = 0600;
     return bench.client->setattr(node, in).error == 0 && size_is(*bench.client, node, 5);
+  }));
+}
+
+BOOST_AUTO_TEST_CASE(any_of_its_handles_leads_back_to_a_file_without_a_name) {
+  Bench bench;
+  BOOST_TEST(as_ordinary_user(bench, [&] {
+    bench.restart(with_fds(256));
+    for (int i = 0; i < 300; ++i)
+      bench.file(std::to_string(i), "");
+    bench.file("f", "hello");
+    const auto node = bench.client->lookup(1, "f").nodeid;
+    const auto kept = bench.client->open(node, O_RDWR);
+    for (int i = 0; i < 10; ++i) {
+      if (bench.client->release(bench.client->open(node, O_RDONLY)).error != 0) return false;
+    }
+    bench.client->call(FUSE_UNLINK, 1, Args().text("f"));
+    for (int i = 0; i < 300; ++i)
+      bench.client->lookup(1, std::to_string(i));
+    return size_is(*bench.client, node, 5) && bench.client->release(kept).error == 0 &&
+           bench.client->release(kept).error == EBADF;
+  }));
+}
+
+BOOST_AUTO_TEST_CASE(shares_draw_from_one_reserve_and_each_may_have_a_few_in_any_case) {
+  FdReserve reserve(100);
+  FdBudget one(80, reserve);
+  FdBudget other(80, reserve);
+  FdBudget third(80, reserve);
+  std::vector<BudgetedFd> ones;
+  std::vector<BudgetedFd> others;
+  for (int i = 0; i < 70; ++i)
+    ones.emplace_back(UniqueFd(), one);
+  BOOST_TEST(one.has_room(10));
+  BOOST_TEST(!one.has_room(11));
+  BOOST_TEST(other.has_room(30));
+  BOOST_TEST(!other.has_room(31));
+  for (int i = 0; i < 30; ++i)
+    others.emplace_back(UniqueFd(), other);
+  BOOST_TEST(reserve.used() == 100U);
+  BOOST_TEST(!one.has_room(1));
+  BOOST_TEST(!other.has_room(1));
+  BOOST_TEST(third.has_room(kMinOpenFds));
+  BOOST_TEST(!third.has_room(kMinOpenFds + 1));
+  for (int i = 0; i < 30; ++i)
+    ones.pop_back();
+  BOOST_TEST(other.has_room(30));
+  BOOST_TEST(!other.has_room(31));
+}
+
+BOOST_AUTO_TEST_CASE(four_shares_leave_the_host_half_of_its_descriptors) {
+  std::vector<std::unique_ptr<Bench>> benches;
+  for (int share = 0; share < 4; ++share) {
+    benches.push_back(std::make_unique<Bench>());
+    for (int i = 0; i < 200; ++i)
+      benches.back()->file(std::to_string(i), "x");
+  }
+  BOOST_TEST(in_a_child([&] {
+    const rlimit limit{256, 256};
+    ::setrlimit(RLIMIT_NOFILE, &limit);
+    bool good = true;
+    std::size_t open = 0;
+    for (const auto& bench : benches)
+      bench->restart(Bench::writable());
+    for (const auto& bench : benches) {
+      for (int i = 0; i < 200; ++i) {
+        const auto node = bench->client->lookup(1, std::to_string(i)).nodeid;
+        good = good && size_is(*bench->client, node, 1);
+      }
+      open += bench->server->open_fds();
+    }
+    return good && open <= 128 + 4 * kMinOpenFds;
   }));
 }
 

@@ -58,7 +58,7 @@ BOOST_AUTO_TEST_CASE(a_stock_kernel_is_made_from_its_package_once) {
   FakePrograms programs;
   fake_apt(programs, package.path());
   for (int i = 0; i < 2; ++i) {
-    const auto kernel = stock_kernel(root.path(), {});
+    const auto kernel = stock_kernel(root.path(), false, {});
     BOOST_REQUIRE_MESSAGE(kernel.ok(), (kernel.ok() ? "" : kernel.error().what()));
     BOOST_TEST(kernel->version == kRelease);
     BOOST_TEST((*read_file(kernel->directory / "vmlinux", 1 << 20) == elf));
@@ -74,13 +74,57 @@ BOOST_AUTO_TEST_CASE(a_stock_kernel_is_made_from_its_package_once) {
   BOOST_TEST(std::distance(fs::directory_iterator(root.path()), fs::directory_iterator{}) == 1);
 }
 
+BOOST_AUTO_TEST_CASE(a_kernel_that_was_cut_short_in_the_cache_is_made_again) {
+  const Scratch root;
+  const Scratch package;
+  const auto elf = make_vmlinux();
+  make_kernel_package(package.path(), make_bzimage(pack_gzip(elf)));
+  FakePrograms programs;
+  fake_apt(programs, package.path());
+  const auto first = stock_kernel(root.path(), false, {});
+  BOOST_TEST_REQUIRE(first.ok());
+  fs::resize_file(first->directory / "vmlinux", 10);
+  const auto second = stock_kernel(root.path(), false, {});
+  BOOST_TEST_REQUIRE(second.ok());
+  BOOST_TEST((*read_file(second->directory / "vmlinux", 1 << 20) == elf));
+}
+
+BOOST_AUTO_TEST_CASE(a_kernel_is_made_anew_where_that_is_asked_for) {
+  const Scratch root;
+  const Scratch package;
+  make_kernel_package(package.path(), make_bzimage(pack_gzip(make_vmlinux())));
+  FakePrograms programs;
+  fake_apt(programs, package.path());
+  BOOST_TEST(stock_kernel(root.path(), false, {}).ok());
+  BOOST_TEST(stock_kernel(root.path(), true, {}).ok());
+  BOOST_TEST(*read_file(programs.directory() / "calls", 1000) == "fetched\nfetched\n");
+}
+
+BOOST_AUTO_TEST_CASE(without_package_lists_the_last_kernel_in_the_cache_is_taken) {
+  const Scratch root;
+  const Scratch package;
+  make_kernel_package(package.path(), make_bzimage(pack_gzip(make_vmlinux())));
+  {
+    FakePrograms programs;
+    fake_apt(programs, package.path());
+    BOOST_TEST_REQUIRE(stock_kernel(root.path(), false, {}).ok());
+  }
+  FakePrograms programs;
+  programs.add("apt-cache", "exit 100");
+  const auto kernel = stock_kernel(root.path(), false, {});
+  BOOST_TEST_REQUIRE(kernel.ok());
+  BOOST_TEST(kernel->version == kRelease);
+  BOOST_TEST(!stock_kernel(root.path(), true, {}).ok());
+  BOOST_TEST(!last_kernel(root.path(), true));
+}
+
 BOOST_AUTO_TEST_CASE(a_damaged_kernel_leaves_nothing_in_the_cache) {
   const Scratch root;
   const Scratch package;
   make_kernel_package(package.path(), "no kernel");
   FakePrograms programs;
   fake_apt(programs, package.path());
-  const auto kernel = stock_kernel(root.path(), {});
+  const auto kernel = stock_kernel(root.path(), false, {});
   BOOST_REQUIRE(!kernel.ok());
   BOOST_TEST((kernel.error().code() == ErrorCode::InvalidConfig));
   BOOST_TEST(fs::is_empty(root.path()));
@@ -94,7 +138,7 @@ BOOST_AUTO_TEST_CASE(missing_build_tools_are_listed_in_one_line) {
                "*) echo 'Version: 6.1.192-2';; esac");
   for (const char* tool : {"make", "ld", "strip", "tar", "xz"})
     programs.add(tool, "exit 0");
-  const auto kernel = tuned_kernel(root.path(), "CONFIG_A=y\n", 1, {});
+  const auto kernel = tuned_kernel(root.path(), "CONFIG_A=y\n", false, 1, {});
   BOOST_REQUIRE(!kernel.ok());
   BOOST_TEST((kernel.error().code() == ErrorCode::NotFound));
   BOOST_TEST(kernel.error().hint() ==
@@ -113,10 +157,10 @@ BOOST_AUTO_TEST_CASE(a_known_tuned_kernel_needs_no_tools) {
   fs::create_directories(directory);
   BOOST_REQUIRE(write_file(directory / "vmlinux", make_vmlinux()).ok());
   BOOST_REQUIRE(write_kernel({directory, "6.1.192-capsa"}).ok());
-  const auto kernel = tuned_kernel(root.path(), config, 1, {});
+  const auto kernel = tuned_kernel(root.path(), config, false, 1, {});
   BOOST_REQUIRE(kernel.ok());
   BOOST_TEST(kernel->version == "6.1.192-capsa");
-  BOOST_TEST(!tuned_kernel(root.path(), "CONFIG_B=y\n", 1, {}).ok());
+  BOOST_TEST(!tuned_kernel(root.path(), "CONFIG_B=y\n", false, 1, {}).ok());
 }
 
 BOOST_AUTO_TEST_CASE(options_that_did_not_survive_are_named) {

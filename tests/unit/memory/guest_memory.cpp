@@ -4,24 +4,19 @@
 #include <array>
 #include <backends/memory/guest_memory.hpp>
 #include <boost/test/unit_test.hpp>
-#include <capsa/detail/unique_fd.hpp>
 #include <limits>
+#include <tests/support/guest_file.hpp>
 
 using capsa::ErrorCode;
 using capsa::UniqueFd;
 using capsa::memory::GuestMemory;
 using capsa::memory::RegionSpec;
+using capsa::test::make_guest_file;
 
 namespace {
 
 constexpr std::uint64_t kPage = 4096;
 constexpr std::uint64_t kMax = std::numeric_limits<std::uint64_t>::max();
-
-UniqueFd memfd(std::uint64_t size) {
-  UniqueFd fd(::memfd_create("test", MFD_CLOEXEC));
-  BOOST_REQUIRE_EQUAL(::ftruncate(fd.get(), static_cast<off_t>(size)), 0);
-  return fd;
-}
 
 auto map(std::vector<RegionSpec> regions) {
   return GuestMemory::map(regions);
@@ -38,7 +33,7 @@ void refused(const RegionSpec& region) {
 BOOST_AUTO_TEST_SUITE(guest_memory)
 
 BOOST_AUTO_TEST_CASE(what_is_written_reaches_the_file_and_back) {
-  const auto fd = memfd(2 * kPage);
+  const auto fd = make_guest_file(2 * kPage);
   const auto memory = map({{0x1000, 2 * kPage, 0, 0, fd.get()}}).value();
   BOOST_TEST(memory->size() == 2 * kPage);
   BOOST_TEST(memory->store<std::uint32_t>(0x1ffe, 0xdeadbeef));
@@ -51,7 +46,7 @@ BOOST_AUTO_TEST_CASE(what_is_written_reaches_the_file_and_back) {
 }
 
 BOOST_AUTO_TEST_CASE(a_range_that_leaves_its_region_is_refused_and_nothing_is_copied) {
-  const auto fd = memfd(kPage);
+  const auto fd = make_guest_file(kPage);
   const auto memory = map({{0x1000, kPage, 0, 0, fd.get()}}).value();
   BOOST_TEST(memory->slice(0x1000, kPage).has_value());
   BOOST_TEST(!memory->slice(0x1000, kPage + 1).has_value());
@@ -66,7 +61,7 @@ BOOST_AUTO_TEST_CASE(a_range_that_leaves_its_region_is_refused_and_nothing_is_co
 }
 
 BOOST_AUTO_TEST_CASE(an_empty_range_is_fine_wherever_it_lies) {
-  const auto fd = memfd(kPage);
+  const auto fd = make_guest_file(kPage);
   const auto memory = map({{0x1000, kPage, 0, 0, fd.get()}}).value();
   BOOST_TEST(memory->slice(0, 0).value().empty());
   BOOST_TEST(memory->slice(kMax, 0).value().empty());
@@ -75,7 +70,7 @@ BOOST_AUTO_TEST_CASE(an_empty_range_is_fine_wherever_it_lies) {
 }
 
 BOOST_AUTO_TEST_CASE(regions_are_found_whatever_their_order) {
-  const auto fd = memfd(4 * kPage);
+  const auto fd = make_guest_file(4 * kPage);
   const auto memory = map({{0x9000, kPage, 0, 2 * kPage, fd.get()},
                            {0x1000, kPage, 0, 0, fd.get()},
                            {0x2000, kPage, 0, kPage, fd.get()}})
@@ -94,7 +89,7 @@ BOOST_AUTO_TEST_CASE(regions_are_found_whatever_their_order) {
 }
 
 BOOST_AUTO_TEST_CASE(a_range_over_two_adjacent_regions_has_a_beginning_only) {
-  const auto fd = memfd(2 * kPage);
+  const auto fd = make_guest_file(2 * kPage);
   const auto memory =
       map({{0x1000, kPage, 0, kPage, fd.get()}, {0x2000, kPage, 0, 0, fd.get()}}).value();
   BOOST_TEST(!memory->slice(0x1ff0, 0x20).has_value());
@@ -104,7 +99,7 @@ BOOST_AUTO_TEST_CASE(a_range_over_two_adjacent_regions_has_a_beginning_only) {
 }
 
 BOOST_AUTO_TEST_CASE(an_offset_inside_a_page_is_honoured) {
-  const auto fd = memfd(2 * kPage);
+  const auto fd = make_guest_file(2 * kPage);
   const std::uint8_t mark = 0x5a;
   BOOST_TEST(::pwrite(fd.get(), &mark, 1, kPage + 0x123) == 1);
   const auto memory = map({{0x5000, 0x100, 0, kPage + 0x123, fd.get()}}).value();
@@ -113,7 +108,7 @@ BOOST_AUTO_TEST_CASE(an_offset_inside_a_page_is_honoured) {
 }
 
 BOOST_AUTO_TEST_CASE(a_file_shorter_than_the_region_is_refused) {
-  const auto fd = memfd(kPage);
+  const auto fd = make_guest_file(kPage);
   refused({0, kPage + 1, 0, 0, fd.get()});
   refused({0, kPage, 0, 1, fd.get()});
   refused({0, kPage, 0, kMax, fd.get()});
@@ -121,7 +116,7 @@ BOOST_AUTO_TEST_CASE(a_file_shorter_than_the_region_is_refused) {
 }
 
 BOOST_AUTO_TEST_CASE(empty_and_wrapping_regions_are_refused) {
-  const auto fd = memfd(kPage);
+  const auto fd = make_guest_file(kPage);
   refused({0, 0, 0, 0, fd.get()});
   refused({kMax - 0xff, 0x101, 0, 0, fd.get()});
   refused({0, 0x101, kMax - 0xff, 0, fd.get()});
@@ -129,14 +124,14 @@ BOOST_AUTO_TEST_CASE(empty_and_wrapping_regions_are_refused) {
 }
 
 BOOST_AUTO_TEST_CASE(overlapping_regions_are_refused) {
-  const auto fd = memfd(4 * kPage);
+  const auto fd = make_guest_file(4 * kPage);
   BOOST_TEST(!map({{0, kPage, 0, 0, fd.get()}, {kPage - 1, kPage, 0, kPage, fd.get()}}).ok());
   BOOST_TEST(!map({{kPage, 1, 0, 0, fd.get()}, {0, 2 * kPage, 0, kPage, fd.get()}}).ok());
   BOOST_TEST(!map({{0, kPage, 0, 0, fd.get()}, {0, kPage, 0, 0, fd.get()}}).ok());
 }
 
 BOOST_AUTO_TEST_CASE(more_regions_than_the_cap_are_refused) {
-  const auto fd = memfd(kPage);
+  const auto fd = make_guest_file(kPage);
   std::vector<RegionSpec> regions;
   for (std::size_t i = 0; i < GuestMemory::kMaxRegions; ++i) {
     regions.push_back({i * kPage, kPage, 0, 0, fd.get()});
@@ -154,8 +149,26 @@ BOOST_AUTO_TEST_CASE(a_descriptor_that_is_no_file_is_refused) {
   BOOST_TEST(!map({{0, kPage, 0, 0, ends[0]}}).ok());
 }
 
+BOOST_AUTO_TEST_CASE(a_file_that_could_be_cut_off_is_refused) {
+  const UniqueFd open_to_all(::memfd_create("test", MFD_CLOEXEC | MFD_ALLOW_SEALING));
+  BOOST_REQUIRE_EQUAL(::ftruncate(open_to_all.get(), kPage), 0);
+  refused({0, kPage, 0, 0, open_to_all.get()});
+  BOOST_REQUIRE_EQUAL(::fcntl(open_to_all.get(), F_ADD_SEALS, F_SEAL_GROW), 0);
+  refused({0, kPage, 0, 0, open_to_all.get()});
+  BOOST_REQUIRE_EQUAL(::fcntl(open_to_all.get(), F_ADD_SEALS, F_SEAL_SHRINK), 0);
+  BOOST_TEST(map({{0, kPage, 0, 0, open_to_all.get()}}).ok());
+  BOOST_TEST(::ftruncate(open_to_all.get(), 0) == -1);
+
+  // What was not made for sealing, and what is no memfd.
+  const UniqueFd never(::memfd_create("test", MFD_CLOEXEC));
+  BOOST_REQUIRE_EQUAL(::ftruncate(never.get(), kPage), 0);
+  refused({0, kPage, 0, 0, never.get()});
+  const UniqueFd program(::open("/proc/self/exe", O_RDONLY | O_CLOEXEC));
+  refused({0, kPage, 0, 0, program.get()});
+}
+
 BOOST_AUTO_TEST_CASE(a_user_address_becomes_a_guest_address) {
-  const auto fd = memfd(3 * kPage);
+  const auto fd = make_guest_file(3 * kPage);
   const auto memory = map({{0x1000, kPage, 0x7f0000002000, 0, fd.get()},
                            {0x8000, kPage, 0x7f0000001000, kPage, fd.get()},
                            {0xf000, kPage, 0, 2 * kPage, fd.get()}})
@@ -170,7 +183,7 @@ BOOST_AUTO_TEST_CASE(a_user_address_becomes_a_guest_address) {
 }
 
 BOOST_AUTO_TEST_CASE(memory_lives_on_when_its_file_descriptor_is_closed) {
-  auto fd = memfd(kPage);
+  auto fd = make_guest_file(kPage);
   const auto memory = map({{0, kPage, 0, 0, fd.get()}}).value();
   fd.reset();
   BOOST_TEST(memory->store<std::uint8_t>(0xfff, 7));

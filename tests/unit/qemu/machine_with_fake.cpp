@@ -142,6 +142,17 @@ BOOST_AUTO_TEST_CASE(a_guest_that_qemu_gave_up_on_is_a_failure) {
   wait_end(EndCause::Failed, "internal-error");
 }
 
+BOOST_AUTO_TEST_CASE(a_storm_of_stops_is_asked_about_once) {
+  start(kStart +
+        "for i in {1..100}; do echo '{\"event\":\"STOP\"}' >&3; done; read -r d <&3\n"
+        "read -r -t 0.3 e <&3 && { echo asked twice >&2; exit 1; }\n"
+        "echo '{\"return\":{\"status\":\"paused\"},\"id\":3}' >&3\n"
+        // Answered: the next one is asked about again.
+        "echo '{\"event\":\"STOP\"}' >&3; read -r f <&3\n"
+        "echo '{\"return\":{\"status\":\"internal-error\"},\"id\":4}' >&3; exec sleep 1000");
+  wait_end(EndCause::Failed, "internal-error");
+}
+
 BOOST_AUTO_TEST_CASE(the_last_event_counts_even_if_qemu_is_gone_already) {
   start(kStart + "echo '{\"event\":\"SHUTDOWN\",\"data\":{\"reason\":\"guest-shutdown\"}}' >&3");
   wait_end(EndCause::PowerOff, "");
@@ -194,6 +205,9 @@ BOOST_AUTO_TEST_CASE(a_machine_destroyed_while_it_starts_leaves_nothing) {
   machine.reset();
   loop.run_until([] { return false; }, std::chrono::milliseconds(100));
   BOOST_TEST(!end.has_value());
+  // Once it is reaped, which nobody waits for.
+  BOOST_TEST(
+      loop.run_until([this] { return !std::filesystem::exists(scratch.path() / "qemu.pid"); }));
 }
 
 BOOST_AUTO_TEST_CASE(a_machine_may_be_destroyed_by_its_own_events) {

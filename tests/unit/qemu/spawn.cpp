@@ -206,6 +206,55 @@ BOOST_AUTO_TEST_CASE(a_child_let_go_of_is_killed_and_reaped) {
   BOOST_TEST(::waitpid(pid, nullptr, WNOHANG) == -1);
 }
 
+BOOST_AUTO_TEST_CASE(a_pid_file_goes_with_whoever_reaps_its_process) {
+  const ScratchDir scratch;
+  const auto file = scratch.path() / "it.pid";
+  const auto start = [&](Spawner& spawner, const std::string& script) {
+    auto request = shell("echo ready >&2; " + script);
+    request.pid_file = file;
+    auto child = spawn_and_wait(spawner, std::move(request));
+    BOOST_TEST_REQUIRE(child.ok());
+    BOOST_TEST_REQUIRE(ready_within(child->errors(), std::chrono::seconds(20)));
+    BOOST_TEST_REQUIRE(std::filesystem::exists(file));
+    return std::move(*child);
+  };
+  {
+    Spawner spawner;
+    auto child = start(spawner, "exit 0");
+    BOOST_TEST_REQUIRE(ready_within(child.pidfd(), std::chrono::seconds(20)));
+    BOOST_TEST(std::filesystem::exists(file));
+    BOOST_TEST(child.try_reap().has_value());
+    BOOST_TEST(!std::filesystem::exists(file));
+  }
+  {
+    Spawner spawner;
+    { const auto let_go = start(spawner, "exec sleep 1000"); }
+  }
+  BOOST_TEST(!std::filesystem::exists(file));
+  std::optional<ChildProcess> outliving;
+  {
+    Spawner spawner;
+    outliving.emplace(start(spawner, "exec sleep 1000"));
+  }
+  outliving.reset();
+  BOOST_TEST(!std::filesystem::exists(file));
+}
+
+BOOST_AUTO_TEST_CASE(a_pid_file_that_is_a_later_childs_stays) {
+  const ScratchDir scratch;
+  const auto file = scratch.file("it.pid", "1234 5678\n");
+  remove_pid_file(file, 1233);
+  BOOST_TEST(std::filesystem::exists(file));
+  remove_pid_file(file, 1234);
+  BOOST_TEST(!std::filesystem::exists(file));
+  // One whose process was killed while it wrote names nobody.
+  scratch.file("it.pid", "");
+  remove_pid_file(file, 1234);
+  BOOST_TEST(!std::filesystem::exists(file));
+  remove_pid_file(file, 1234);
+  remove_pid_file({}, 1234);
+}
+
 BOOST_AUTO_TEST_CASE(a_child_that_outlives_its_spawner_is_killed) {
   std::optional<ChildProcess> held;
   {

@@ -86,4 +86,35 @@ BOOST_AUTO_TEST_CASE(passthrough_needs_root) {
   check_refused(validate(with_shares({share}), context), {"share 1", "passthrough", "root"});
 }
 
+BOOST_AUTO_TEST_CASE(more_shares_than_the_machine_has_room_for_are_unsupported) {
+  TemporaryDirectory dir;
+  const auto file = dir.file("boot");
+  auto context = big_host();
+  context.boot.emplace(file, file);
+  const auto with = [](std::size_t shares) {
+    VmConfig config;
+    for (std::size_t i = 0; i != shares; ++i)
+      config.shares.push_back({"/", "tag" + std::to_string(i)});
+    return config;
+  };
+  check_accepted(validate(with(23), context));
+  const auto refused = validate(with(24), context);
+  BOOST_REQUIRE(!refused);
+  BOOST_TEST((refused.error().code() == ErrorCode::UnsupportedFeature));
+  BOOST_TEST(refused.error().message().find("24 were given; at most 23") != std::string::npos,
+             refused.error().message());
+  BOOST_TEST(!refused.error().hint().empty());
+
+  context.boot->acpi = false;
+  check_accepted(validate(with(7), context));
+  BOOST_TEST(!validate(with(8), context));
+  auto full = with(5);
+  full.console = true;
+  full.agent = true;
+  full.vsock_ports = {VsockPortConfig::listen_auto(1), VsockPortConfig::listen_auto(2)};
+  check_accepted(validate(full, context));
+  full.shares.push_back({"/", "one more"});
+  BOOST_TEST(!validate(full, context));
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -78,10 +78,11 @@ class RecordingHost final : public vhost_user::SessionHost {
   std::optional<error> failure;
 };
 
-/// A session around an echo device, with a driver whose memory is shared by the messages.
-struct Conversation {
-  explicit Conversation(bool event_idx = true)
-      : driver({16, 16, 16}, {.event_idx = event_idx}), session(device, host) {}
+/// A front-end that talks to the session of a device, with a driver whose memory its messages
+/// share.
+struct FrontEnd {
+  explicit FrontEnd(virtio::Device& device, FakeDriverOptions options = {})
+      : driver(device.identity(), options), session(device, host) {}
 
   void say(Request request, const Bytes& payload = {}, std::vector<UniqueFd> fds = {}) {
     session.feed(message(request, payload), std::move(fds));
@@ -121,11 +122,15 @@ struct Conversation {
     say(request, bytes_of(queue), std::move(fds));
   }
   void ring(std::uint32_t queue) {
-    say(Request::SetVringNum, vring(queue, 16));
-    say(Request::SetVringBase, vring(queue, 0));
+    describe(queue, 0);
+    notifier(Request::SetVringCall, queue, call);
+  }
+  void describe(std::uint32_t queue, std::uint32_t base) {
+    say(Request::SetVringNum,
+        vring(queue, driver.ring(static_cast<virtio::QueueIndex>(queue)).size));
+    say(Request::SetVringBase, vring(queue, base));
     say(Request::SetVringAddr, vring_addr(driver, queue));
     notifier(Request::SetVringKick, queue, kick);
-    notifier(Request::SetVringCall, queue, call);
   }
   void enable(std::uint32_t queue, bool on = true) {
     say(Request::SetVringEnable, vring(queue, on ? 1 : 0));
@@ -139,6 +144,35 @@ struct Conversation {
     for (std::uint32_t i = 0; i < queues; ++i)
       enable(i);
   }
+  /// What QEMU says when its machine is paused, and when the guest's driver resets the device.
+  /// Gives the indices that it was told.
+  std::vector<std::uint32_t> stop(std::uint32_t queues = 2) {
+    for (std::uint32_t i = 0; i < queues; ++i)
+      enable(i, false);
+    std::vector<std::uint32_t> bases;
+    for (std::uint32_t i = 0; i < queues; ++i) {
+      vhost_user::VringState state;
+      const Bytes answer = ask(Request::GetVringBase, vring(i, 0));
+      if (answer.size() == sizeof state) std::memcpy(&state, answer.data(), sizeof state);
+      bases.push_back(state.number);
+    }
+    return bases;
+  }
+  /// What QEMU says when the machine goes on, or when a driver starts the device once more. The
+  /// notifiers are new ones. Calls come last: QEMU also sends them first where the transport is
+  /// virtio-mmio, but nothing promises that.
+  void go_on(const std::vector<std::uint32_t>& bases) {
+    kick = make_eventfd();
+    call = make_eventfd();
+    agree(features());
+    give_memory();
+    for (std::uint32_t i = 0; i < bases.size(); ++i)
+      describe(i, bases[i]);
+    for (std::uint32_t i = 0; i < bases.size(); ++i)
+      enable(i);
+    for (std::uint32_t i = 0; i < bases.size(); ++i)
+      notifier(Request::SetVringCall, i, call);
+  }
   /// Sends a text through a queue and gives what came back.
   std::string echo(virtio::QueueIndex queue, std::string_view text) {
     driver.send(queue, {to_bytes(text)}, {text.size()});
@@ -148,11 +182,24 @@ struct Conversation {
   }
 
   FakeDriver driver;
-  EchoDevice device;
   RecordingHost host;
   UniqueFd kick = make_eventfd();
   UniqueFd call = make_eventfd();
   vhost_user::Session session;
 };
+
+struct WithEchoDevice {
+  EchoDevice device;
+};
+
+/// The same with a device that echoes. It comes first: the session outlives no device.
+struct Conversation : WithEchoDevice, FrontEnd {
+  explicit Conversation(bool event_idx = true) : FrontEnd(device, {.event_idx = event_idx}) {}
+};
+
+inline bool rang(const UniqueFd& fd) {
+  std::uint64_t count = 0;
+  return ::read(fd.get(), &count, sizeof count) == sizeof count;
+}
 
 }  // namespace capsa::test

@@ -1,9 +1,27 @@
 #include <backends/vhost_user/notifier.hpp>
 #include <boost/test/unit_test.hpp>
+#include <future>
+#include <limits>
 
 #include "front_end.hpp"
 
 using namespace capsa;
+
+namespace {
+
+/// Whether something ends by itself. Where it does not, `release` makes it.
+bool ends(const std::function<void()>& work, const std::function<void()>& release) {
+  auto running = std::async(std::launch::async, work);
+  const bool ended = running.wait_for(std::chrono::seconds(2)) == std::future_status::ready;
+  if (!ended) release();
+  return ended;
+}
+
+void make_blocking(const UniqueFd& fd) {
+  BOOST_REQUIRE_EQUAL(::fcntl(fd.get(), F_SETFL, ::fcntl(fd.get(), F_GETFL) & ~O_NONBLOCK), 0);
+}
+
+}  // namespace
 
 BOOST_AUTO_TEST_SUITE(notifier)
 
@@ -20,6 +38,30 @@ BOOST_AUTO_TEST_CASE(an_eventfd_that_blocks_is_made_not_to) {
   const UniqueFd fd(::eventfd(0, EFD_CLOEXEC));
   BOOST_TEST(vhost_user::adopt_notifier(fd.get()).ok());
   BOOST_TEST(!vhost_user::drain(fd.get()));
+}
+
+// The peer has the same open file description, and so can undo what adopting did.
+BOOST_AUTO_TEST_CASE(an_empty_kick_that_was_made_to_block_does_not_block) {
+  const UniqueFd fd = test::make_eventfd();
+  BOOST_TEST(vhost_user::adopt_notifier(fd.get()).ok());
+  make_blocking(fd);
+  bool drained = true;
+  BOOST_TEST(
+      ends([&] { drained = vhost_user::drain(fd.get()); }, [&] { vhost_user::notify(fd.get()); }));
+  BOOST_TEST(!drained);
+  vhost_user::notify(fd.get());
+  BOOST_TEST(vhost_user::drain(fd.get()));
+}
+
+BOOST_AUTO_TEST_CASE(a_full_call_that_was_made_to_block_does_not_block) {
+  const UniqueFd fd = test::make_eventfd();
+  BOOST_TEST(vhost_user::adopt_notifier(fd.get()).ok());
+  const std::uint64_t all = std::numeric_limits<std::uint64_t>::max() - 1;
+  BOOST_REQUIRE_EQUAL(::write(fd.get(), &all, sizeof all), ssize_t{sizeof all});
+  make_blocking(fd);
+  BOOST_TEST(
+      ends([&] { vhost_user::notify(fd.get()); }, [&] { (void)vhost_user::drain(fd.get()); }));
+  BOOST_TEST(vhost_user::drain(fd.get()));
 }
 
 BOOST_AUTO_TEST_CASE(anything_but_an_eventfd_is_refused) {

@@ -54,18 +54,20 @@ class Qemu {
  public:
   Qemu(const std::string& device, std::uint32_t type) {
     device_model.type = type;
-    int wire[2], in[2], out[2];
+    int wire[2], monitor[2], in[2], out[2];
     BOOST_REQUIRE_EQUAL(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, wire), 0);
+    BOOST_REQUIRE_EQUAL(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, monitor), 0);
     BOOST_REQUIRE_EQUAL(::pipe2(in, O_CLOEXEC), 0);
     BOOST_REQUIRE_EQUAL(::pipe2(out, O_CLOEXEC), 0);
-    const UniqueFd theirs(wire[1]), child_in(in[0]), child_out(out[1]);
+    const UniqueFd theirs(wire[1]), child_monitor(monitor[1]), child_in(in[0]), child_out(out[1]);
+    monitor_.reset(monitor[0]);
     input_.reset(in[1]);
     output_.reset(out[0]);
     // Firmware that does nothing: devices only work while the machine runs, and the guest is us.
     const UniqueFd firmware(::memfd_create("firmware", MFD_CLOEXEC));
     const std::vector<char> halts(64 * 1024, '\xf4');
     BOOST_REQUIRE_EQUAL(::write(firmware.get(), halts.data(), halts.size()), ssize_t(halts.size()));
-    constexpr int kWire = 20, kFirmware = 21;
+    constexpr int kWire = 20, kFirmware = 21, kMonitor = 22;
     std::vector<std::string> words{"qemu-system-x86_64",
                                    "-nodefaults",
                                    "-no-user-config",
@@ -88,6 +90,10 @@ class Qemu {
                                    "-qtest-log",
                                    "none",
                                    "-chardev",
+                                   "socket,id=monitor,fd=" + std::to_string(kMonitor),
+                                   "-mon",
+                                   "chardev=monitor,mode=control",
+                                   "-chardev",
                                    "socket,id=wire,fd=" + std::to_string(kWire),
                                    "-device",
                                    device + ",chardev=wire"};
@@ -104,6 +110,7 @@ class Qemu {
     ::posix_spawn_file_actions_adddup2(&actions, child_out.get(), 1);
     ::posix_spawn_file_actions_adddup2(&actions, theirs.get(), kWire);
     ::posix_spawn_file_actions_adddup2(&actions, firmware.get(), kFirmware);
+    ::posix_spawn_file_actions_adddup2(&actions, child_monitor.get(), kMonitor);
     const int spawned =
         ::posix_spawnp(&pid_, words[0].c_str(), &actions, nullptr, arguments.data(), environ);
     ::posix_spawn_file_actions_destroy(&actions);
@@ -115,9 +122,12 @@ class Qemu {
         loop, UniqueFd(wire[0]), device_model,
         [this](result<void> outcome) { closed = std::move(outcome); });
     loop.watch(output_.get(), EPOLLIN, [this](std::uint32_t) { read_output(); });
+    loop.watch(monitor_.get(), EPOLLIN, [this](std::uint32_t) { read_monitor(); });
+    execute("qmp_capabilities");
   }
   ~Qemu() {
     server.reset();
+    loop.unwatch(monitor_.get());
     loop.unwatch(output_.get());
     kill();
   }
@@ -172,9 +182,21 @@ class Qemu {
     write(base + kStatus, kAcknowledgedDriverFeaturesOk | kDriverOk);
   }
 
+  /// A command of QMP (QEMU's manual, "QEMU QMP Reference Manual"), and waits for its end.
+  void execute(const std::string& command) {
+    replies_.clear();
+    const std::string line = R"({"execute":")" + command + "\"}\n";
+    BOOST_REQUIRE_EQUAL(::write(monitor_.get(), line.data(), line.size()), ssize_t(line.size()));
+    BOOST_REQUIRE(loop.run_until([&] { return replies_.find("\"return\"") != std::string::npos; }));
+  }
+
   /// One round trip through a queue: `turn` counts the chains of this queue from 0.
   void echo(std::uint64_t base, std::uint32_t queue, std::uint16_t turn) {
-    const auto& memory = *device_model.active->memory;
+    offer(*device_model.active->memory, queue, turn);
+    write(base + kQueueNotify, queue);
+    expect(base, queue, turn);
+  }
+  void offer(const memory::GuestMemory& memory, std::uint32_t queue, std::uint16_t turn) {
     const std::uint64_t ring = kRings + queue * kRingStep;
     const std::uint32_t value = 0xc0ffee00 + turn;
     memory.store(ring + 0x3000, value);
@@ -182,7 +204,12 @@ class Qemu {
     memory.store(ring + 16, test::RawDescriptor{ring + 0x4000, 4, test::kRawWrite, 0});
     memory.store<std::uint16_t>(ring + 0x1004 + 2 * (turn % kSize), 0);
     memory.store<std::uint16_t>(ring + 0x1002, turn + 1);
-    write(base + kQueueNotify, queue);
+  }
+  /// The answer and an interrupt.
+  void expect(std::uint64_t base, std::uint32_t queue, std::uint16_t turn) {
+    const auto& memory = *device_model.active->memory;
+    const std::uint64_t ring = kRings + queue * kRingStep;
+    const std::uint32_t value = 0xc0ffee00 + turn;
     BOOST_TEST(loop.run_until([&] {
       return memory.load<std::uint16_t>(ring + 0x2002).value() == std::uint16_t(turn + 1);
     }));
@@ -225,9 +252,19 @@ class Qemu {
     }
   }
 
+  void read_monitor() {
+    char buffer[4096];
+    const auto length = ::read(monitor_.get(), buffer, sizeof buffer);
+    if (length > 0) {
+      replies_.append(buffer, static_cast<std::size_t>(length));
+    } else {
+      loop.rearm(monitor_.get(), 0);
+    }
+  }
+
   pid_t pid_ = -1;
-  UniqueFd input_, output_;
-  std::string text_;
+  UniqueFd input_, output_, monitor_;
+  std::string text_, replies_;
   bool ended_ = false;
 };
 
@@ -237,6 +274,7 @@ void live_twice(Qemu& qemu, std::uint64_t base, std::uint32_t queues) {
     qemu.start_driver(base, queues);
     BOOST_REQUIRE(qemu.loop.run_until([&] { return qemu.server->running(); }));
     BOOST_TEST(qemu.device_model.activations == life);
+    BOOST_TEST(qemu.device_model.resets == life - 1);
     BOOST_TEST(qemu.device_model.active->queues.size() == 2U);
     for (std::uint16_t turn = 0; turn < 20; ++turn) {
       qemu.echo(base, 0, turn);
@@ -274,6 +312,33 @@ BOOST_AUTO_TEST_CASE(a_vsock_device_is_driven_by_qemu_which_keeps_the_event_queu
   BOOST_TEST(qemu.read(base + kConfig) == 0x43424140U);
   BOOST_TEST(qemu.read(base + kConfig + 4) == 0x47464544U);
   live_twice(qemu, base, 3);
+}
+
+BOOST_AUTO_TEST_CASE(a_paused_machine_goes_on_with_the_device_as_it_was) {
+  for (const bool is_vsock : {false, true}) {
+    Qemu qemu(is_vsock ? "vhost-user-vsock-device" : "vhost-user-fs-device,tag=share",
+              is_vsock ? kVsock : kFileSystem);
+    const auto base = qemu.find(is_vsock ? kVsock : kFileSystem);
+    qemu.start_driver(base, is_vsock ? 3 : 2);
+    BOOST_REQUIRE(qemu.loop.run_until([&] { return qemu.server->running(); }));
+    std::uint16_t turn = 0;
+    for (int pause = 1; pause <= 2; ++pause) {
+      for (int i = 0; i < 5; ++i)
+        qemu.echo(base, 1, turn++);
+      const auto memory = qemu.device_model.active->memory;
+      qemu.execute("stop");
+      BOOST_TEST(!qemu.server->running());
+      BOOST_TEST(qemu.device_model.suspensions == pause);
+      // Offered at the last moment, the kick is lost: answered, and signalled, all the same.
+      qemu.offer(*memory, 1, turn);
+      qemu.execute("cont");
+      BOOST_REQUIRE(qemu.loop.run_until([&] { return qemu.server->running(); }));
+      qemu.expect(base, 1, turn++);
+      BOOST_TEST(qemu.device_model.activations == pause + 1);
+    }
+    BOOST_TEST(qemu.device_model.resets == 0);
+    BOOST_TEST(!qemu.closed.has_value());
+  }
 }
 
 BOOST_AUTO_TEST_CASE(qemu_may_die_in_the_middle) {

@@ -120,7 +120,7 @@ BOOST_AUTO_TEST_CASE(the_end_of_the_peer_is_told_once_the_device_is_at_rest) {
   served.front.socket.reset();
   served.loop.run_ready();
   BOOST_TEST(!served.closed.has_value());
-  served.device.finish_reset();
+  served.device.finish_rest();
   BOOST_REQUIRE(served.closed.has_value());
   BOOST_TEST(served.closed->ok());
   BOOST_TEST(!served.server->running());
@@ -147,7 +147,10 @@ BOOST_AUTO_TEST_CASE(a_peer_that_ends_while_the_device_comes_to_rest_is_noticed)
   served.front.socket.reset();
   served.loop.run_ready();
   BOOST_TEST(!served.closed.has_value());
-  served.device.finish_reset();
+  served.device.finish_rest();
+  served.loop.run_ready();
+  BOOST_TEST(!served.closed.has_value());
+  served.device.finish_rest();
   served.loop.run_ready();
   BOOST_REQUIRE(served.closed.has_value());
   BOOST_TEST(!served.closed->ok());
@@ -161,7 +164,7 @@ BOOST_AUTO_TEST_CASE(an_answer_waits_for_the_device_and_later_messages_for_the_a
   served.front.say(message(Request::GetQueueNum));
   served.loop.run_ready();
   BOOST_TEST(served.front.hear().empty());
-  served.device.finish_reset();
+  served.device.finish_rest();
   served.loop.run_ready();
   BOOST_TEST(served.front.hear().size() == 40U);
 }
@@ -208,7 +211,7 @@ BOOST_AUTO_TEST_CASE(closing_waits_for_the_device_and_tells_nobody_else) {
   served.server->close([&] { ++done; });
   served.loop.run_ready();
   BOOST_TEST(done == 0);
-  served.device.finish_reset();
+  served.device.finish_rest();
   BOOST_TEST(done == 2);
   served.server->close([&] { ++done; });
   BOOST_TEST(done == 3);
@@ -242,7 +245,7 @@ BOOST_AUTO_TEST_CASE(the_server_may_be_destroyed_at_any_time) {
     if (ended) served.front.say(message(Request::GetFeatures, {}, false, 0));
     served.loop.run_ready();
     served.server.reset();
-    served.device.finish_reset();
+    served.device.finish_rest();
     served.loop.run_ready();
     BOOST_TEST(!served.closed.has_value());
   }

@@ -7,17 +7,9 @@ using test::operator+;
 using test::Bytes;
 using test::bytes_of;
 using test::Conversation;
+using test::rang;
 using test::vring;
 using vhost_user::Request;
-
-namespace {
-
-bool rang(const UniqueFd& fd) {
-  std::uint64_t count = 0;
-  return ::read(fd.get(), &count, sizeof count) == sizeof count;
-}
-
-}  // namespace
 
 BOOST_AUTO_TEST_SUITE(session_device)
 
@@ -137,10 +129,11 @@ BOOST_AUTO_TEST_CASE(memory_is_replaced_under_a_running_device_and_indices_survi
       talk.driver.send(1, {test::to_bytes("meanwhile")}, {9});
       talk.session.kicked(1);
       BOOST_TEST(talk.driver.used_pending(1) == 0);
-      talk.device.finish_reset();
+      talk.device.finish_rest();
       BOOST_TEST(test::to_text(talk.driver.pop_used(1).value().data) == "meanwhile");
     }
     BOOST_TEST(talk.device.activations == 2);
+    BOOST_TEST(talk.device.resets == 0);
     BOOST_TEST(talk.device.active->memory.get() != before);
     BOOST_TEST(talk.echo(1, "after") == "after");
   }
@@ -155,7 +148,7 @@ BOOST_AUTO_TEST_CASE(an_acknowledgement_waits_until_the_device_goes_on) {
   talk.session.feed(test::message(Request::SetMemTable, mem_table(talk.driver), true),
                     std::move(fds));
   BOOST_TEST(talk.host.sent.empty());
-  talk.device.finish_reset();
+  talk.device.finish_rest();
   BOOST_TEST((Conversation::payload_of(talk.host.take(), Request::SetMemTable) ==
               bytes_of(std::uint64_t{0})));
   BOOST_TEST(talk.session.running());
@@ -202,13 +195,14 @@ BOOST_AUTO_TEST_CASE(a_device_reset_forgets_its_rings) {
   Conversation talk;
   talk.start();
   talk.say(Request::ResetDevice);
+  BOOST_TEST(talk.device.resets == 1);
   BOOST_TEST(!talk.session.running());
   BOOST_TEST(talk.host.kicks.empty());
   BOOST_TEST((talk.ask(Request::GetVringBase, vring(0, 0)) == vring(0, 0)));
   BOOST_TEST(talk.host.failure.has_value() == false);
 }
 
-BOOST_AUTO_TEST_CASE(other_features_restart_the_device) {
+BOOST_AUTO_TEST_CASE(other_features_reset_and_restart_the_device) {
   Conversation talk(false);
   talk.start();
   BOOST_TEST(talk.echo(0, "x") == "x");
@@ -216,6 +210,7 @@ BOOST_AUTO_TEST_CASE(other_features_restart_the_device) {
   BOOST_TEST(talk.device.activations == 1);
   talk.agree(talk.features() | 1);
   BOOST_TEST(talk.device.activations == 2);
+  BOOST_TEST(talk.device.resets == 1);
   BOOST_TEST(talk.device.active->features == (talk.driver.queue_features() | 1));
   BOOST_TEST(talk.echo(0, "y") == "y");
 }
@@ -274,6 +269,7 @@ BOOST_AUTO_TEST_CASE(a_call_may_be_changed_and_taken_away) {
   BOOST_TEST(rang(talk.call));
   const auto other = test::make_eventfd();
   talk.notifier(Request::SetVringCall, 0, other);
+  BOOST_TEST(rang(other));
   talk.echo(0, "x");
   BOOST_TEST(rang(other));
   BOOST_TEST(!rang(talk.call));

@@ -1,3 +1,5 @@
+#include <sys/mman.h>
+
 #include <boost/test/unit_test.hpp>
 
 #include "front_end.hpp"
@@ -173,6 +175,20 @@ BOOST_AUTO_TEST_CASE(a_memory_table_that_is_not_what_it_says_is_refused) {
   talk.say(Request::SetMemTable,
            bytes_of(MemTableHeader{1, 0}) + bytes_of(MemRegion{0, 1ULL << 40, 0, 0}),
            std::move(fds));
+  BOOST_REQUIRE(talk.host.failure.has_value());
+  BOOST_TEST((talk.host.failure->code() == ErrorCode::InvalidConfig));
+}
+
+BOOST_AUTO_TEST_CASE(memory_that_its_owner_could_cut_off_is_refused) {
+  Conversation talk;
+  talk.agree();
+  std::vector<UniqueFd> fds;
+  fds.emplace_back(::memfd_create("test", MFD_CLOEXEC));
+  BOOST_REQUIRE_EQUAL(::ftruncate(fds.front().get(), 4096), 0);
+  talk.say(
+      Request::SetMemTable,
+      bytes_of(vhost_user::MemTableHeader{1, 0}) + bytes_of(vhost_user::MemRegion{0, 4096, 0, 0}),
+      std::move(fds));
   BOOST_REQUIRE(talk.host.failure.has_value());
   BOOST_TEST((talk.host.failure->code() == ErrorCode::InvalidConfig));
 }

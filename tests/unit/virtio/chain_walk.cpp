@@ -1,9 +1,7 @@
-#include <sys/mman.h>
-#include <unistd.h>
-
 #include <boost/test/unit_test.hpp>
 #include <limits>
 #include <tests/support/fake_driver.hpp>
+#include <tests/support/guest_file.hpp>
 
 using namespace capsa;
 using test::FakeDriver;
@@ -211,8 +209,7 @@ BOOST_AUTO_TEST_CASE(a_chain_of_more_than_4_GiB_breaks_the_queue) {
 }
 
 BOOST_AUTO_TEST_CASE(a_buffer_over_two_adjacent_regions_becomes_two_segments) {
-  const UniqueFd fd(::memfd_create("test", MFD_CLOEXEC));
-  BOOST_REQUIRE_EQUAL(::ftruncate(fd.get(), 0x3000), 0);
+  const UniqueFd fd = test::make_guest_file(0x3000);
   const std::vector<memory::RegionSpec> regions{{0x1000, 0x1000, 0, 0x1000, fd.get()},
                                                 {0x2000, 0x1000, 0, 0, fd.get()},
                                                 {0x4000, 0x1000, 0, 0x2000, fd.get()}};

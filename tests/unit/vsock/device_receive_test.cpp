@@ -68,6 +68,59 @@ BOOST_AUTO_TEST_CASE(a_burst_of_many_large_packets_does_not_stall) {
   BOOST_TEST((bench.host.received[key] == pattern(64 * 64 * 1024)));
 }
 
+BOOST_AUTO_TEST_CASE(a_guest_that_refills_its_ring_as_it_is_drained_gets_one_rings_worth_a_turn) {
+  Bench bench;
+  const auto key = bench.open();
+  auto& driver = bench.guest.driver;
+  Header header = FakeGuest::header(key, Op::ReadWrite);
+  header.len = 1;
+  constexpr std::size_t kPackets = 10'000;
+  std::size_t added = 0;
+  const auto add = [&] {
+    bench.guest.reclaim();
+    driver.add(VsockDevice::kTransmitQueue, {raw(header), Bytes(1)}, {});
+    ++added;
+    return driver.publish(VsockDevice::kTransmitQueue);
+  };
+  // The guest's other CPU, which is as fast as we are.
+  bench.host.on_data = [&](ConnectionKey) {
+    if (added < kPackets) add();
+  };
+  BOOST_TEST(add());
+  bench.device.process(VsockDevice::kTransmitQueue);
+  BOOST_TEST(bench.host.more);
+  BOOST_TEST(bench.host.received[key].size() == 256U);
+
+  int turns = 0;
+  for (; bench.host.more && turns < 1000; ++turns) {
+    bench.device.process_more();
+    bench.guest.give(bench.guest.all().size());
+  }
+  BOOST_TEST(turns == static_cast<int>(kPackets / 256));
+  BOOST_TEST(bench.host.received[key].size() == kPackets);
+  // Empty for once: the next packet is kicked for again.
+  BOOST_TEST(add());
+}
+
+BOOST_AUTO_TEST_CASE(the_rest_of_a_turn_finds_nothing_where_the_device_was_reset_meanwhile) {
+  Bench bench;
+  const auto key = bench.open();
+  auto& driver = bench.guest.driver;
+  Header header = FakeGuest::header(key, Op::ReadWrite);
+  header.len = 1;
+  bench.host.on_data = [&](ConnectionKey) {
+    bench.guest.reclaim();
+    driver.add(VsockDevice::kTransmitQueue, {raw(header), Bytes(1)}, {});
+    driver.publish(VsockDevice::kTransmitQueue);
+  };
+  bench.guest.send(header, Bytes(1));
+  BOOST_TEST(bench.host.more);
+  bench.device.reset(nullptr);
+  BOOST_TEST(bench.host.take() == "closed device_reset 1024:5000");
+  bench.device.process_more();
+  BOOST_TEST(bench.host.received[key].size() == 256U);
+}
+
 BOOST_AUTO_TEST_CASE(too_short_for_a_header_is_dropped_and_given_back) {
   Bench bench;
   bench.open();

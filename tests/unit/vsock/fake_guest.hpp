@@ -49,6 +49,7 @@ class RecordingHost final : public Host {
     note("closed " + std::string(to_string(reason)), key);
     if (on_closed) on_closed(key);
   }
+  void processed(bool now) override { more = now; }
 
   /// What was noted since the last call, joined by "; ".
   std::string take() {
@@ -67,6 +68,7 @@ class RecordingHost final : public Host {
   std::vector<std::string> events;
   std::map<ConnectionKey, Bytes> received;
   std::size_t pieces_seen = 0;
+  bool more = false;  ///< as the last process() said
 
  private:
   void note(const std::string& what, ConnectionKey key) {

@@ -1,0 +1,15 @@
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <functional>
+
+namespace capsa::bench {
+
+/// What a subcommand does once its options are read.
+using Action = std::function<void()>;
+
+void add_boot(CLI::App& app, Action& action);
+void add_exec(CLI::App& app, Action& action);
+void add_idle(CLI::App& app, Action& action);
+
+}  // namespace capsa::bench

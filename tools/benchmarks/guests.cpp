@@ -1,0 +1,33 @@
+#include <actors/guest/assets.hpp>
+#include <actors/guest/cache.hpp>
+#include <actors/guest/content_key.hpp>
+#include <actors/guest/tsc.hpp>
+#include <backends/runtime_dir/libexec.hpp>
+#include <capsa/result.hpp>
+#include <tools/benchmarks/guests.hpp>
+
+namespace capsa::bench {
+
+std::vector<GuestAssets> guests(const std::string& kind) {
+  const auto root = guest_cache().value();
+  const auto key = guest::file_key(libexec_program("capsa-agent")).value();
+  std::vector<GuestAssets> found;
+  for (const bool tuned : {false, true}) {
+    if (kind == (tuned ? "stock" : "tuned")) continue;
+    auto known = guest::list_guests(root);
+    std::erase_if(known, [&](const auto& one) { return one.manifest.tuned != tuned; });
+    if (const auto chosen = guest::choose_guest(std::move(known), key))
+      found.push_back(guest::describe(*chosen, guest::tsc_khz()));
+  }
+  if (found.empty())
+    throw error(ErrorCode::GuestNotPrepared,
+                "no " + (kind.empty() ? "guest" : kind + " guest") + " with this agent is prepared",
+                kind == "tuned" ? "run: capsa guest prepare --tuned" : "run: capsa guest prepare");
+  return found;
+}
+
+std::string name_of(const GuestAssets& guest) {
+  return (guest.tuned ? "tuned " : "stock ") + guest.kernel_version;
+}
+
+}  // namespace capsa::bench

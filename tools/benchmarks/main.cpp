@@ -1,0 +1,21 @@
+#include <capsa/error.hpp>
+#include <tools/benchmarks/commands.hpp>
+
+#include <iostream>
+
+int main(int argc, char** argv) {
+  CLI::App app("Measures capsa beside its peers, in one interleaved run.", "tools/bench");
+  app.require_subcommand(1);
+  capsa::bench::Action action;
+  capsa::bench::add_boot(app, action);
+  capsa::bench::add_exec(app, action);
+  capsa::bench::add_idle(app, action);
+  CLI11_PARSE(app, argc, argv);
+  try {
+    action();
+    return 0;
+  } catch (const capsa::error& e) {
+    std::cerr << "tools/bench: " << e.what() << '\n';
+    return 1;
+  }
+}

@@ -6,7 +6,9 @@
 
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 
@@ -18,6 +20,8 @@ namespace {
 constexpr std::size_t kUnwritten = 16U << 20;
 // One answer of "whatever is there": the whole ring at most.
 constexpr std::size_t kReadAtMost = OutputRing::kDefaultCapacity;
+// Reported whether asked for or not; but a loop does not look at an fd of which nothing is asked.
+constexpr std::uint32_t kReaderGone = EPOLLERR;
 // What is longer never ends: timers count in nanoseconds, of which 63 bits hold three centuries.
 constexpr caf::timespan kLongest = std::chrono::hours(24) * 36500;
 
@@ -38,6 +42,9 @@ ConsoleState::ConsoleState(Self self, loop::EpollLoop& loop)
 void ConsoleState::on_exit() {
   detach("the VM's actor has ended");
   waiters_.fail_all({ErrorCode::VmEnded, "the VM is gone"});
+  for (const auto& [fd, pipe] : pipes_)
+    loop_.unwatch(fd);
+  pipes_.clear();
   if (wakeup_ != 0) loop_.cancel(wakeup_);
 }
 
@@ -161,24 +168,57 @@ caf::result<std::string> ConsoleState::read(caf::timespan timeout, Queue queue) 
   return *promise;
 }
 
-caf::result<std::string> ConsoleState::read_for(std::uint64_t reader) {
-  auto promise = std::make_shared<caf::response_promise>(self_->make_response_promise());
-  auto answered = std::make_shared<bool>(false);  // maybe inside the call
-  const auto id = waiters_.read_some(kReadAtMost, loop_.now(),
-                                     [this, promise, answered, reader](result<ConsoleMatch> match) {
-                                       *answered = true;
-                                       readers_.erase(reader);
-                                       answer_text(*promise, std::move(match));
-                                     });
-  if (!*answered) readers_.insert_or_assign(reader, id);
-  return *promise;
+void ConsoleState::add_pipe(UniqueFd pipe) {
+  if (!pipe) return;
+  const int fd = pipe.get();
+  pipes_.insert_or_assign(fd, Pipe{std::move(pipe)});
+  loop_.watch(fd, kReaderGone, [this, fd](std::uint32_t events) {
+    if ((events & EPOLLERR) != 0)
+      drop_pipe(fd);
+    else
+      offer_to(fd);
+    schedule_wakeup();
+  });
+  offer_to(fd);
 }
 
-void ConsoleState::take_back(std::uint64_t reader) {
-  const auto waiting = readers_.extract(reader);
-  if (!waiting) return;
-  waiters_.cancel(waiting.mapped(), {ErrorCode::Canceled, "the reader has gone"}, loop_.now());
-  schedule_wakeup();
+void ConsoleState::offer_to(int pipe) {
+  loop_.rearm(pipe, kReaderGone);
+  const auto id = waiters_.offer(loop_.now(), [this, pipe](std::array<std::string_view, 2> bytes) {
+    return write_pipe(pipe, bytes);
+  });
+  // It may have been taken inside the call already, and the next one made.
+  if (const auto it = pipes_.find(pipe); it != pipes_.end())
+    it->second.offer = std::max(it->second.offer, id);
+}
+
+std::size_t ConsoleState::write_pipe(int pipe, std::array<std::string_view, 2> bytes) {
+  std::size_t done = 0;
+  for (auto piece : bytes) {
+    while (!piece.empty()) {
+      const auto n = ::write(pipe, piece.data(), piece.size());
+      if (n < 0 && errno == EINTR) continue;
+      if (n < 0 && errno == EAGAIN)
+        loop_.rearm(pipe, kReaderGone | EPOLLOUT);
+      else if (n < 0)
+        drop_pipe(pipe);
+      if (n < 0) return done;
+      done += static_cast<std::size_t>(n);
+      piece.remove_prefix(static_cast<std::size_t>(n));
+    }
+  }
+  if (done == 0)
+    drop_pipe(pipe);  // the VM has ended, and with it the file
+  else
+    offer_to(pipe);
+  return done;
+}
+
+void ConsoleState::drop_pipe(int pipe) {
+  loop_.unwatch(pipe);
+  const auto dropped = pipes_.extract(pipe);
+  waiters_.cancel(dropped.mapped().offer, {ErrorCode::Canceled, "the reader has gone"},
+                  loop_.now());
 }
 
 template <class Talk, class Give>
@@ -268,8 +308,7 @@ protocol::ConsoleUnit::behavior_type ConsoleState::make_behavior() {
       },
       [this](attach_atom, const FdBox& line) { attach(line.take()); },
       [this](detach_atom, const std::string& why) { detach(why); },
-      [this](read_atom, wait_atom, std::uint64_t reader) { return read_for(reader); },
-      [this](cancel_atom, std::uint64_t reader) { take_back(reader); },
+      [this](read_atom, const FdBox& pipe) { add_pipe(pipe.take()); },
   };
 }
 

@@ -3,10 +3,12 @@
 #include <actors/console/core/waiters.hpp>
 #include <actors/loop/epoll_loop.hpp>
 #include <actors/protocol/internal.hpp>
+#include <array>
 #include <deque>
 #include <map>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace capsa::console {
@@ -30,6 +32,11 @@ class ConsoleState {
     caf::response_promise promise;
   };
 
+  struct Pipe {
+    UniqueFd fd;
+    Waiters::Id offer = 0;  // the last one; none is under way while the pipe is full
+  };
+
   struct Limit {
     Loop::TimerId timer = 0;
     bool over = false;
@@ -49,8 +56,11 @@ class ConsoleState {
   /// Reads by `queue`, which is given what to do with it.
   template <class Queue>
   caf::result<std::string> read(caf::timespan timeout, Queue queue);
-  caf::result<std::string> read_for(std::uint64_t reader);
-  void take_back(std::uint64_t reader);
+  // -- pipes by which users read
+  void add_pipe(UniqueFd pipe);
+  void offer_to(int pipe);
+  std::size_t write_pipe(int pipe, std::array<std::string_view, 2> bytes);
+  void drop_pipe(int pipe);
   /// Runs a conversation; `give` answers the promise once it has succeeded.
   template <class Talk, class Give>
   void converse(std::shared_ptr<Talk> talk, caf::timespan timeout, caf::response_promise promise,
@@ -62,7 +72,7 @@ class ConsoleState {
   UniqueFd line_;
   std::deque<Write> writes_;
   Loop::TimerId wakeup_ = 0;
-  std::map<std::uint64_t, Waiters::Id> readers_;  // who may still take their request back
+  std::map<int, Pipe> pipes_;  // by their descriptors
 };
 
 }  // namespace capsa::console

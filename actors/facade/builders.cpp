@@ -1,4 +1,5 @@
 #include <actors/facade/impl.hpp>
+#include <actors/guest/assets.hpp>
 #include <actors/guest/tsc.hpp>
 #include <actors/protocol/spawn.hpp>
 #include <actors/values/validate.hpp>
@@ -111,6 +112,12 @@ future<VmHandle> BasicSandboxBuilder<HasCommand>::build_sandbox(
     if (!found.ok()) return future<VmHandle>::ready(found.error());
     assets = std::move(*found);
   }
+  if (const auto least = guest::least_memory_mb(*assets); config.resources.memory_mb < least)
+    return future<VmHandle>::ready(capsa::error(
+        ErrorCode::InvalidConfig,
+        "memory_mb: " + std::to_string(config.resources.memory_mb) +
+            " was given; this guest does not start with less than " + std::to_string(least),
+        "give it more, or use the small guest: capsa guest prepare --tuned"));
   LinuxDirectBootConfig boot(assets->kernel, assets->initrd);
   boot.acpi = assets->acpi;
   // The agent's own port, for clients of the unix socket beside ours.

@@ -6,15 +6,9 @@ namespace capsa {
 using namespace actors;
 using detail::ask_map;
 using detail::bounded;
+using detail::net;
 
 namespace {
-
-/// The console's actor keeps the time-out, so that its error can tell the last lines and nobody who
-/// has given up takes output from those who come later; the request's own deadline is only a net
-/// below it.
-std::chrono::nanoseconds net(caf::timespan timeout) {
-  return timeout > facade::kLongest ? facade::kForever : timeout + detail::kPatience;
-}
 
 future<ConsoleMatch> match(const detail::ConsoleImpl& impl, Lines patterns, caf::timespan timeout) {
   return impl.target->ask<ConsoleMatch>(net(timeout), wait_for_atom_v, std::move(patterns),

@@ -35,6 +35,11 @@ class Deadline {
   /// Nothing where it never comes.
   const std::optional<Clock::time_point>& at() const noexcept { return at_; }
   bool passed() const { return at_ && *at_ <= Clock::now(); }
+  /// kForever where it never comes; not negative.
+  std::chrono::nanoseconds left() const {
+    if (!at_) return kForever;
+    return std::max<std::chrono::nanoseconds>(*at_ - Clock::now(), std::chrono::nanoseconds(0));
+  }
 
  private:
   std::optional<Clock::time_point> at_;

@@ -20,6 +20,13 @@ using std::chrono::nanoseconds;
 /// What no operation of the machine itself takes unless something is wrong, even on a loaded host.
 inline constexpr std::chrono::seconds kPatience{120};
 
+/// The request's own deadline where the actor keeps the time-out, as the console does (its error
+/// can tell the last lines) and a vsock port (who has given up takes nothing from those who come
+/// later): only a net below it.
+inline nanoseconds net(nanoseconds timeout) {
+  return timeout > facade::kLongest ? kForever : timeout + kPatience;
+}
+
 /// Behind VmHandle: the last one drops the VM.
 class VmImpl {
  public:

@@ -139,13 +139,13 @@ future<void> Vcpu::resume() const {
 
 namespace {
 
-template <class Atom>
+template <class Ask>
 future<VsockStream> open_stream(const std::shared_ptr<detail::VmImpl>& vm, std::uint32_t port,
-                                detail::Deadline deadline, Atom how) {
+                                detail::Deadline deadline, Ask ask) {
   promise<VsockStream> p(vm->target().post());
   vm->target().ask_then<VsockPortActor>(
       deadline,
-      [vm, p, deadline, how](result<VsockPortActor> actor) {
+      [vm, p, deadline, ask](result<VsockPortActor> actor) {
         if (!actor.ok()) {
           p.set(actor.error());
           return;
@@ -156,7 +156,7 @@ future<VsockStream> open_stream(const std::shared_ptr<detail::VmImpl>& vm, std::
           else
             p.set(box.error());
         };
-        vm->target_of(*actor)->template ask_then<FdBox>(deadline, on_fd, how);
+        ask(*vm->target_of(*actor), deadline, on_fd);
       },
       vsock_atom_v, port);
   return p.get_future();
@@ -165,11 +165,18 @@ future<VsockStream> open_stream(const std::shared_ptr<detail::VmImpl>& vm, std::
 }  // namespace
 
 future<VsockStream> VsockSocket::connect() const {
-  return open_stream(vm_, port_, vm_->limit(kPatience), connect_atom_v);
+  return open_stream(vm_, port_, vm_->limit(kPatience),
+                     [](facade::Target& port, const detail::Deadline& deadline, const auto& on_fd) {
+                       port.ask_then<FdBox>(deadline, on_fd, connect_atom_v);
+                     });
 }
 
 future<VsockStream> VsockSocket::accept() const {
-  return open_stream(vm_, port_, vm_->limit(), accept_atom_v);
+  return open_stream(vm_, port_, vm_->limit(),
+                     [](facade::Target& port, const detail::Deadline& deadline, const auto& on_fd) {
+                       const caf::timespan left = deadline.left();
+                       port.ask_then<FdBox>(detail::net(left), on_fd, accept_atom_v, left);
+                     });
 }
 
 }  // namespace capsa

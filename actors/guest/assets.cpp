@@ -21,6 +21,15 @@ GuestAssets describe(const CachedGuest& guest, std::optional<std::uint32_t> tsc_
   return assets;
 }
 
+std::uint64_t least_memory_mb(const GuestAssets& guest) {
+  constexpr std::uint64_t kMib = std::uint64_t{1} << 20;
+  constexpr std::uint64_t kToRunIn = 32;
+  std::error_code failed;
+  const auto kernel = std::filesystem::file_size(guest.kernel, failed);
+  const auto initrd = failed ? 0 : std::filesystem::file_size(guest.initrd, failed);
+  return failed ? 0 : (kernel + 2 * initrd) / kMib + kToRunIn;
+}
+
 result<GuestAssets> find_in(const std::filesystem::path& root, std::string_view agent_key,
                             std::optional<std::uint32_t> tsc_khz) {
   auto guests = list_guests(root);

@@ -19,4 +19,8 @@ result<GuestAssets> find_in(const std::filesystem::path& root, std::string_view 
 /// What a cache entry means on this host.
 GuestAssets describe(const CachedGuest& guest, std::optional<std::uint32_t> tsc_khz);
 
+/// MiB of memory below which the guest does not come up: its kernel, its initrd as it was loaded
+/// and as it is unpacked, and 32 MiB to run in. 0 where the files cannot be read.
+std::uint64_t least_memory_mb(const GuestAssets& guest);
+
 }  // namespace capsa::guest

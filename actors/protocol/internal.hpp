@@ -67,7 +67,6 @@ CAF_ADD_ATOM(capsa_internal, capsa::protocol, half_atom, "half")
 CAF_ADD_ATOM(capsa_internal, capsa::protocol, reset_atom, "reset")
 CAF_ADD_ATOM(capsa_internal, capsa::protocol, closed_atom, "closed")
 CAF_ADD_ATOM(capsa_internal, capsa::protocol, taken_atom, "taken")
-CAF_ADD_ATOM(capsa_internal, capsa::protocol, cancel_atom, "cancel")
 
 CAF_END_TYPE_ID_BLOCK(capsa_internal)
 
@@ -134,9 +133,9 @@ using ConsoleUnit = ConsoleActor::extend<
     caf::reacts_to<attach_atom, FdBox>,
     /// the boot is over; waiters are told why
     caf::reacts_to<detach_atom, std::string>,
-    /// waits until something is there, unless whoever made up this number takes it back
-    caf::replies_to<read_atom, wait_atom, std::uint64_t>::with<std::string>,
-    caf::reacts_to<cancel_atom, std::uint64_t>>;
+    /// output goes into this pipe as fast as it is read there, until its reader has gone or the VM
+    /// has ended
+    caf::reacts_to<read_atom, FdBox>>;
 
 /// The VM as its own units see it.
 using VmUnit = VmActor::extend<caf::reacts_to<ended_atom, EndBox>,

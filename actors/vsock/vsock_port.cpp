@@ -6,6 +6,8 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
+#include <algorithm>
+
 namespace capsa::vsock_units {
 
 using protocol::ConnectionId;
@@ -13,6 +15,8 @@ using protocol::ConnectionId;
 namespace {
 
 constexpr int kClientsPerTurn = 64;
+// What is longer never ends: timers count in nanoseconds, of which 63 bits hold three centuries.
+constexpr caf::timespan kLongest = std::chrono::hours(24) * 36500;
 
 bool hung_up(int fd) {
   pollfd entry{fd, 0, 0};
@@ -62,8 +66,10 @@ void PortState::on_exit() {
     if (stream->watched) loop_.unwatch(stream->fd.get());
   }
   streams_.clear();
-  for (auto& taker : takers_)
+  for (auto& taker : takers_) {
+    if (taker.timer != 0) loop_.cancel(taker.timer);
     if (taker.promise.pending()) taker.promise.deliver(ended());
+  }
   takers_.clear();
 }
 
@@ -115,6 +121,17 @@ void PortState::take(Taker taker) {
   pair();
 }
 
+/// Who waits no longer must not swallow a connection either.
+void PortState::give_up(Loop::TimerId timer) {
+  const auto taker = std::find_if(takers_.begin(), takers_.end(),
+                                  [timer](const Taker& one) { return one.timer == timer; });
+  if (taker == takers_.end()) return;
+  taker->promise.deliver(
+      protocol::to_caf({ErrorCode::Timeout, "the guest did not connect to vsock port " +
+                                                std::to_string(config_.port) + " in time"}));
+  takers_.erase(taker);
+}
+
 void PortState::pair() {
   while (!takers_.empty() && !untaken_.empty()) {
     auto taker = std::move(takers_.front());
@@ -122,6 +139,7 @@ void PortState::pair() {
     // A client that went away while it waited must not swallow a connection.
     if (!taker.promise.pending() && hung_up(taker.fd.get())) continue;
     auto untaken = untaken_.take();
+    if (taker.timer != 0) loop_.cancel(taker.timer);
     if (taker.promise.pending()) taker.promise.deliver(actors::FdBox(std::move(taker.theirs)));
     begin(std::move(taker.fd), untaken.id, untaken.credit);
     const auto stream = find(untaken.id);
@@ -163,7 +181,7 @@ protocol::VsockPort::behavior_type PortState::make_behavior() {
         dial(std::move(sockets->first), std::move(sockets->second), promise);
         return promise;
       },
-      [this](accept_atom) -> caf::result<FdBox> {
+      [this](accept_atom, caf::timespan timeout) -> caf::result<FdBox> {
         if (config_.connects)
           return to_caf(
               {ErrorCode::InvalidConfig,
@@ -172,7 +190,14 @@ protocol::VsockPort::behavior_type PortState::make_behavior() {
         auto sockets = make_pair_of_sockets();
         if (!sockets.ok()) return to_caf(sockets.error());
         auto promise = self_->make_response_promise();
-        take({std::move(sockets->first), std::move(sockets->second), promise});
+        Taker taker{std::move(sockets->first), std::move(sockets->second), promise};
+        if (timeout <= kLongest) {
+          auto timer = std::make_shared<Loop::TimerId>();
+          *timer = loop_.call_after(std::max(timeout, caf::timespan(0)),
+                                    [this, timer] { give_up(*timer); });
+          taker.timer = *timer;
+        }
+        take(std::move(taker));
         return promise;
       },
       [this](accept_atom, ConnectionId id, std::uint64_t credit) {

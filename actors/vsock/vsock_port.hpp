@@ -47,11 +47,13 @@ class PortState {
     UniqueFd fd;  // our end
     UniqueFd theirs;
     caf::response_promise promise;  // where `theirs` goes, if it is not a client of the unix socket
+    Loop::TimerId timer = 0;        // until it has waited long enough
   };
 
   void on_client();
   void dial(UniqueFd ours, UniqueFd theirs, caf::response_promise promise);
   void take(Taker taker);
+  void give_up(Loop::TimerId timer);
   void pair();
   void begin(UniqueFd ours, protocol::ConnectionId id, std::uint64_t credit);
   StreamPtr find(protocol::ConnectionId id) const;

@@ -158,7 +158,10 @@ using ConsoleActor = caf::typed_actor<
 
 /// One configured vsock port of a running machine.
 using VsockPortActor = caf::typed_actor<caf::replies_to<connect_atom>::with<FdBox>,
-                                        caf::replies_to<accept_atom>::with<FdBox>>;
+                                        /// the guest's next connection; Timeout, and none is taken,
+                                        /// where it has not come in so long: 0 or less for one that
+                                        /// is there, more than a century for ever
+                                        caf::replies_to<accept_atom, caf::timespan>::with<FdBox>>;
 
 /// One share of a running machine.
 using ShareActor = caf::typed_actor<caf::replies_to<stats_atom>::with<ShareStats>>;
@@ -219,7 +222,8 @@ ConsoleActor actor_of(const Console& console);
 AgentActor actor_of(const AgentClient& agent);
 VcpuActor actor_of(const Vcpu& vcpu);
 
-/// The public error in a caf::error of ours; Internal or RuntimeShutdown for one of CAF's own.
+/// The public error in a caf::error of ours; VmEnded where the actor that was asked has ended, else
+/// Internal for one of CAF's own.
 capsa::error to_capsa_error(const caf::error& e);
 
 }  // namespace capsa::actors

@@ -69,6 +69,7 @@ class AgentClient {
   /// Starts a process; its output goes to the handlers.
   future<Process> start(ExecSpec spec, OutputHandlers handlers = {}) const;
 
+  /// At most 256 MiB, else ResourceExhausted: read what is larger chunk by chunk.
   future<std::string> read_file(std::string path) const;
   /// Any size, chunk by chunk, on the callback thread; gives the number of bytes.
   future<std::uint64_t> read_file(std::string path,

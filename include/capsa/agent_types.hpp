@@ -46,7 +46,8 @@ struct ExecSpec {
   bool merge_stderr = false;   ///< standard error goes where standard output goes, in order
   std::optional<PtySize> pty;  ///< run on a terminal: one output stream, job control
   /// A terminal device of the guest (e.g. "/dev/hvc0") that becomes the program's controlling
-  /// terminal, input and output; nothing is streamed then. Empty: none. Not together with `pty`.
+  /// terminal, input and output; nothing is streamed then. Empty: none. With `pty` that is its
+  /// size.
   std::string terminal;
   /// Longest run time: then SIGTERM to its session, SIGKILL two seconds later.
   std::optional<std::chrono::milliseconds> timeout;

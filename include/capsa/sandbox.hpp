@@ -51,7 +51,8 @@ class [[nodiscard]] BasicSandboxBuilder : public BuilderMethods<BasicSandboxBuil
     command_.exec.stdin_open = true;
     return this->set(command_.output, std::optional(std::move(handlers)));
   }
-  /// Gives the command a terminal of its own; its output is on_stdout of on_output().
+  /// Gives the command a terminal of its own; its output is on_stdout of on_output(). Without
+  /// on_output() the console is its terminal, and gets this size.
   Self pty(PtySize size) && { return this->set(command_.exec.pty, std::optional(size)); }
   /// A kernel and initrd of one's own instead of the prepared ones; its init must be the agent.
   Self guest(GuestAssets assets) && { return this->set(assets_, std::optional(std::move(assets))); }

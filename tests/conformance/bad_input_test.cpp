@@ -59,6 +59,10 @@ BOOST_AUTO_TEST_CASE(every_bad_value_is_refused_by_name_before_anything_starts) 
   const auto sandbox = runtime().sandbox().run("true").env("bad=name", "x").build().result();
   BOOST_TEST_REQUIRE(!sandbox.ok());
   BOOST_TEST(sandbox.error().code() == invalid);
+  const auto small = runtime().sandbox().memory_mb(40).run("true").build().result();
+  BOOST_TEST_REQUIRE(!small.ok());
+  BOOST_TEST(small.error().code() == invalid);
+  BOOST_TEST(small.error().message().find("memory_mb") != std::string::npos);
   const auto target = runtime().sandbox().share("/tmp", "../up").run("true").build().result();
   BOOST_TEST_REQUIRE(!target.ok());
   BOOST_TEST(target.error().code() == invalid);

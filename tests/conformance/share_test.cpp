@@ -182,8 +182,12 @@ BOOST_AUTO_TEST_CASE(is_at_rest_before_its_vm_has_ended) {
   fs::create_directories(dir);
   {
     Runtime own;
-    auto vm =
-        test::guest_vm(own).share(dir, "busy", MountMode::ReadWrite).agent_enabled().build().get();
+    auto vm = test::guest_vm(own)
+                  .share(dir, "busy", MountMode::ReadWrite)
+                  .agent_enabled()
+                  .timeout(120s)
+                  .build()
+                  .get();
     vm.start().get();
     auto agent = vm.agent().get();
     agent.exec("mkdir /busy && mount -t virtiofs busy /busy").get();

@@ -17,6 +17,13 @@ constexpr std::size_t kBig = 100U << 20;
 constexpr std::uint32_t kEcho = 2049;  // the guest listens and echoes
 const std::filesystem::path kPath = "/tmp/capsa-vsock-test.sock";
 
+void load_peer(const AgentClient& agent) {
+  std::ifstream in(VSOCK_PEER, std::ios::binary);
+  std::ostringstream program;
+  program << in.rdbuf();
+  agent.write_file("/tmp/peer", program.str(), 0755).get();
+}
+
 /// A guest with the test's own peer program, which listens on kEcho.
 struct Ports {
   VmHandle vm;
@@ -35,10 +42,7 @@ struct Ports {
     vm.start().get();
     early = look_for_agent();
     agent = vm.agent().get();
-    std::ifstream in(VSOCK_PEER, std::ios::binary);
-    std::ostringstream program;
-    program << in.rdbuf();
-    agent->write_file("/tmp/peer", program.str(), 0755).get();
+    load_peer(*agent);
     promise<void> listening;
     OutputHandlers handlers;
     handlers.on_stdout = [listening](std::string_view) { listening.set({}); };
@@ -148,6 +152,23 @@ BOOST_AUTO_TEST_CASE(keep_what_the_guest_sent_before_the_host_came) {
   BOOST_TEST(read_all(stream.fd()) == "early bird\n");
   stream.release();
   BOOST_TEST(peer.wait().get().code == 0);
+}
+
+BOOST_AUTO_TEST_CASE(keep_a_connection_for_who_comes_after_a_time_out) {
+  // Less than its guest takes to boot.
+  const auto vm =
+      test::guest_vm(test::runtime()).agent_enabled().vsock_listen(1024).timeout(2s).build().get();
+  (void)vm.start().result();
+  const auto socket = *vm.vsock_socket(1024);
+  BOOST_TEST(code_of(socket.accept()) == ErrorCode::Timeout);
+  auto agent = vm.agent().result();
+  for (int i = 0; i < 60 && !agent.ok(); ++i)
+    agent = vm.agent().result();
+  BOOST_TEST_REQUIRE(agent.ok());
+  load_peer(*agent);
+  (void)agent->start(ExecSpec::shell_line("echo late bird | /tmp/peer source 1024")).get();
+  const auto stream = socket.accept().get();
+  BOOST_TEST(read_all(stream.fd()) == "late bird\n");
 }
 
 BOOST_AUTO_TEST_CASE(carry_two_hundred_connections_at_once_on_one_port) {

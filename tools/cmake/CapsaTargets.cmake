@@ -53,6 +53,9 @@ function(capsa_test name)
   if(NOT ARG_TIMEOUT)
     set(ARG_TIMEOUT 120)
   endif()
+  if(CAPSA_SANITIZE)
+    math(EXPR ARG_TIMEOUT "${ARG_TIMEOUT} * 3")
+  endif()
   add_test(NAME ${name} COMMAND ${name} --log_level=test_suite)
   # 77 is how a program of ours says that it could not run here; ctest then reports "Skipped".
   set_tests_properties(${name} PROPERTIES LABELS "${ARG_LABELS}" TIMEOUT ${ARG_TIMEOUT}

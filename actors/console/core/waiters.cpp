@@ -65,6 +65,10 @@ Waiters::Id Waiters::read_some(std::size_t max, TimePoint now, OnMatch done) {
   return push(Read{std::max<std::size_t>(max, 1), true, std::move(done)}, now);
 }
 
+Waiters::Id Waiters::offer(TimePoint now, Take take) {
+  return push(Offer{std::move(take)}, now);
+}
+
 Waiters::Id Waiters::converse(std::shared_ptr<Conversation> talk, TimePoint now, OnEnd done) {
   return push(Talk{std::move(talk), false, std::move(done)}, now);
 }
@@ -122,9 +126,10 @@ void Waiters::advance(TimePoint now) {
   while (!queue_.empty()) {
     const Id id = queue_.front().id;
     Waiter& front = queue_.front().waiter;
-    const bool moved = std::holds_alternative<Match>(front)  ? step(std::get<Match>(front))
-                       : std::holds_alternative<Read>(front) ? step(std::get<Read>(front))
-                                                             : step(std::get<Talk>(front), now);
+    const bool moved = std::holds_alternative<Match>(front)   ? step(std::get<Match>(front))
+                       : std::holds_alternative<Read>(front)  ? step(std::get<Read>(front))
+                       : std::holds_alternative<Offer>(front) ? step(std::get<Offer>(front))
+                                                              : step(std::get<Talk>(front), now);
     if (moved) continue;
     if (!ended_ || queue_.empty() || queue_.front().id != id) break;
     Waiter waiter = std::move(queue_.front().waiter);
@@ -173,6 +178,15 @@ bool Waiters::step(Read& read) {
   return true;
 }
 
+bool Waiters::step(const Offer& offer) {
+  const std::uint64_t from = ring_.position();
+  if (from == ring_.end() && !ended_) return false;
+  const Take take = offer.take;
+  queue_.pop_front();
+  ring_.read_to(from + take(ring_.view(from, ring_.end())));
+  return true;
+}
+
 void Waiters::finish_front(ConsoleMatch match) {
   match.lost = ring_.take_lost();
   Waiter waiter = std::move(queue_.front().waiter);
@@ -218,8 +232,8 @@ void Waiters::fail(Waiter& waiter, const error& why) {
     talk->done(why);
   else if (Match* match = std::get_if<Match>(&waiter))
     match->done(why);
-  else
-    std::get<Read>(waiter).done(why);
+  else if (Read* read = std::get_if<Read>(&waiter))
+    read->done(why);
 }
 
 std::string Waiters::describe(const Waiter& waiter) const {

@@ -3,6 +3,7 @@
 #include <actors/console/core/conversation.hpp>
 #include <actors/console/core/output_ring.hpp>
 #include <actors/console/core/stream_pattern.hpp>
+#include <array>
 #include <capsa/console.hpp>
 #include <capsa/result.hpp>
 #include <chrono>
@@ -32,6 +33,8 @@ class Waiters {
   using Id = std::uint64_t;
   using OnMatch = std::function<void(result<ConsoleMatch>)>;
   using OnEnd = std::function<void(result<void>)>;
+  /// Is shown all that is there, in one or two pieces, and tells how many bytes of it are taken.
+  using Take = std::function<std::size_t(std::array<std::string_view, 2>)>;
   using Send = std::function<void(std::string bytes)>;
 
   /// `send` takes what conversations write to the guest.
@@ -48,6 +51,10 @@ class Waiters {
   Id read_available(TimePoint now, OnMatch done);
   /// At least one byte and at most `max`; empty only once the VM has ended and all is read.
   Id read_some(std::size_t max, TimePoint now, OnMatch done);
+  /// Shows `take` what is there once there is a byte and its turn comes; what it does not take
+  /// stays for whoever is next. Once only. An empty first piece: the VM has ended and all is read.
+  /// Not called where the wait ends otherwise.
+  Id offer(TimePoint now, Take take);
   /// Gives the stream to `talk` when its turn comes. On success its result is in `talk`.
   Id converse(std::shared_ptr<Conversation> talk, TimePoint now, OnEnd done);
 
@@ -82,12 +89,15 @@ class Waiters {
     bool wait;
     OnMatch done;
   };
+  struct Offer {
+    Take take;
+  };
   struct Talk {
     std::shared_ptr<Conversation> talk;
     bool open = false;
     OnEnd done;
   };
-  using Waiter = std::variant<Match, Read, Talk>;
+  using Waiter = std::variant<Match, Read, Offer, Talk>;
   struct Entry {
     Id id;
     Waiter waiter;
@@ -97,6 +107,7 @@ class Waiters {
   void advance(TimePoint now);
   bool step(Match& match);
   bool step(Read& read);
+  bool step(const Offer& offer);
   bool step(Talk& talk, TimePoint now);
   bool apply(const Step& step);
   void finish_front(ConsoleMatch match);

@@ -1,93 +1,10 @@
-#include <agent/agent.pb.h>
-#include <agent/host/session.hpp>
 #include <agent/host/whole_file.hpp>
-#include <boost/test/unit_test.hpp>
+
+#include "scripted_guest.hpp"
 
 using namespace capsa;
 using namespace capsa::agent;
-
-namespace {
-
-/// Plays the guest: reads what the session sends, answers by script.
-struct ScriptedGuest final : SessionOutput {
-  ScriptedGuest() { session.start({}); }
-
-  void send(std::span<const std::byte> bytes) override {
-    std::span<const std::byte> frame;
-    while (splitter.take(bytes, frame) == FrameSplitter::Step::Frame) {
-      wire::HostFrame parsed;
-      BOOST_REQUIRE(parse_frame(frame, parsed));
-      sent.push_back(parsed);
-    }
-  }
-  void on_ready(const AgentVersion& got) override { version = got; }
-
-  result<void> say(const wire::GuestFrame& frame) {
-    std::string bytes;
-    BOOST_REQUIRE(append_frame(frame, bytes));
-    return session.feed(as_bytes(bytes));
-  }
-  void hello(unsigned major = kProtocolMajor) {
-    wire::GuestFrame frame;
-    frame.mutable_hello()->set_major(major);
-    frame.mutable_hello()->set_agent_version("test");
-    static_cast<void>(say(frame).ok());
-  }
-  result<void> data(RequestId id, wire::Stream stream, std::string bytes) {
-    wire::GuestFrame frame;
-    frame.set_id(id);
-    frame.mutable_data()->set_stream(stream);
-    frame.mutable_data()->set_bytes(std::move(bytes));
-    return say(frame);
-  }
-  result<void> started(RequestId id) {
-    wire::GuestFrame frame;
-    frame.set_id(id);
-    frame.mutable_started()->set_pid(100);
-    return say(frame);
-  }
-  result<void> credit(RequestId id, std::uint64_t amount) {
-    wire::GuestFrame frame;
-    frame.set_id(id);
-    frame.mutable_credit()->set_amount(amount);
-    return say(frame);
-  }
-  result<void> done(RequestId id) {
-    wire::GuestFrame frame;
-    frame.set_id(id);
-    frame.mutable_done();
-    return say(frame);
-  }
-  result<void> fail(RequestId id, wire::Error::Kind kind, int guest_errno = 0) {
-    wire::GuestFrame frame;
-    frame.set_id(id);
-    frame.mutable_error()->set_kind(kind);
-    frame.mutable_error()->set_guest_errno(guest_errno);
-    frame.mutable_error()->set_message("no\nway");
-    return say(frame);
-  }
-
-  std::vector<wire::HostFrame> sent;
-  std::optional<AgentVersion> version;
-  FrameSplitter splitter;
-  Session session{*this};
-};
-
-template <class T>
-Callback<T> keep(std::optional<result<T>>& into) {
-  return [&into](result<T> got) {
-    BOOST_TEST(!into.has_value());  // once
-    into = std::move(got);
-  };
-}
-
-ExecSpec cat() {
-  auto spec = ExecSpec::command({"cat"});
-  spec.stdin_open = true;
-  return spec;
-}
-
-}  // namespace
+using namespace capsa::agent::test;
 
 BOOST_AUTO_TEST_SUITE(host_session)
 
@@ -331,58 +248,6 @@ BOOST_AUTO_TEST_CASE(senseless_requests_are_refused_here) {
   BOOST_TEST((exists->error().code() == ErrorCode::InvalidConfig));
   BOOST_TEST(guest.sent.size() == count);
   BOOST_TEST(guest.session.pending() == 0u);
-}
-
-BOOST_AUTO_TEST_CASE(a_listing_that_never_ends_is_given_up) {
-  ScriptedGuest guest;
-  guest.hello();
-  std::optional<result<std::vector<DirEntry>>> listing;
-  const auto id = guest.session.list_dir("/", keep(listing));
-  // Few entries, and as many bytes as the guest can make of them.
-  const std::string target(4096, 'x');
-  for (int frames = 0; frames < 1000 && !listing; ++frames) {
-    wire::GuestFrame frame;
-    frame.set_id(id);
-    for (int i = 0; i < 200; ++i) {
-      auto& entry = *frame.mutable_entries()->add_entries();
-      entry.set_name(std::to_string(i));
-      entry.mutable_stat()->set_link_target(target);
-    }
-    BOOST_TEST_REQUIRE(guest.say(frame).ok());
-  }
-  BOOST_TEST_REQUIRE(listing.has_value());
-  BOOST_TEST((listing->error().code() == ErrorCode::ResourceExhausted));
-  BOOST_TEST(guest.sent.back().has_cancel());
-  BOOST_TEST(guest.session.pending() == 0U);
-}
-
-BOOST_AUTO_TEST_CASE(a_listing_is_sorted_and_gets_credit_as_it_comes) {
-  ScriptedGuest guest;
-  guest.hello();
-  std::optional<result<std::vector<DirEntry>>> listing;
-  const auto id = guest.session.list_dir("/", keep(listing));
-  wire::GuestFrame frame;
-  frame.set_id(id);
-  for (const char* name : {"b", "a"})
-    frame.mutable_entries()->add_entries()->set_name(name);
-  BOOST_TEST(guest.say(frame).ok());
-  BOOST_TEST(guest.sent.back().credit().amount() == 2u);
-  BOOST_TEST(guest.done(id).ok());
-  BOOST_TEST((*listing)->at(0).name == "a");
-  BOOST_TEST((*listing)->at(1).name == "b");
-}
-
-BOOST_AUTO_TEST_CASE(an_entry_that_is_no_name_ends_the_session) {
-  for (const auto& name : {std::string("../x"), std::string(".."), std::string(),
-                           std::string("a\0b", 3), std::string(256, 'x')}) {
-    ScriptedGuest guest;
-    guest.hello();
-    const auto id = guest.session.list_dir("/", nullptr);
-    wire::GuestFrame frame;
-    frame.set_id(id);
-    frame.mutable_entries()->add_entries()->set_name(name);
-    BOOST_TEST(!guest.say(frame).ok());
-  }
 }
 
 BOOST_AUTO_TEST_CASE(a_file_cannot_be_written_before_it_was_sent) {

@@ -1,4 +1,6 @@
 #include <actors/console/core/waiters.hpp>
+#include <algorithm>
+#include <array>
 #include <boost/test/unit_test.hpp>
 
 using namespace capsa::console;
@@ -180,6 +182,54 @@ BOOST_AUTO_TEST_CASE(read_some_waits_for_a_byte_and_takes_no_more_than_asked) {
   waiters.feed("abcde", now);
   BOOST_TEST(a.at(0)->text == "abc");
   BOOST_TEST(available() == "de");
+}
+
+BOOST_AUTO_TEST_CASE(what_is_offered_and_not_taken_stays) {
+  std::string taken;
+  const auto take = [&taken](std::size_t most) {
+    return [&taken, most](std::array<std::string_view, 2> pieces) {
+      const auto all = std::string(pieces[0]) + std::string(pieces[1]);
+      taken += "[" + all.substr(0, most) + "]";
+      return std::min(all.size(), most);
+    };
+  };
+  waiters.offer(now, take(2));
+  BOOST_TEST(taken.empty());  // not before there is a byte
+  waiters.feed("abcde", now);
+  BOOST_TEST(taken == "[ab]");
+  BOOST_TEST(available() == "cde");
+
+  // In its turn, and seen by those behind it as if it had been a read.
+  wait({"f"}, a);
+  waiters.offer(now, take(0));
+  wait({"h"}, b);
+  waiters.feed("efgh", now);
+  BOOST_TEST(a.at(0)->text == "ef");
+  BOOST_TEST(taken == "[ab][]");
+  BOOST_TEST(b.at(0)->text == "gh");
+
+  // Given up, it is not made.
+  const auto id = waiters.offer(now, take(9));
+  BOOST_TEST(waiters.cancel(id, {ErrorCode::Canceled, ""}, now));
+  waiters.feed("ij", now);
+  BOOST_TEST(taken == "[ab][]");
+  BOOST_TEST(available() == "ij");
+}
+
+BOOST_AUTO_TEST_CASE(an_offer_may_be_made_inside_one_and_is_empty_at_the_end) {
+  std::string taken;
+  std::function<std::size_t(std::array<std::string_view, 2>)> take =
+      [&](std::array<std::string_view, 2> pieces) -> std::size_t {
+    taken += "[" + std::string(pieces[0].substr(0, 3)) + "]";
+    if (!pieces[0].empty()) waiters.offer(now, take);
+    return std::min<std::size_t>(pieces[0].size(), 3);
+  };
+  waiters.offer(now, take);
+  waiters.feed("abcdefgh", now);
+  BOOST_TEST(taken == "[abc][def][gh]");
+  waiters.end("the VM was stopped", now);
+  BOOST_TEST(taken == "[abc][def][gh][]");
+  BOOST_TEST(waiters.waiting() == 0U);
 }
 
 BOOST_AUTO_TEST_CASE(the_end_of_the_vm_ends_every_wait_with_the_last_lines) {

@@ -7,6 +7,7 @@
 
 #include <cstdio>
 #include <memory>
+#include <sstream>
 
 namespace capsa::bench {
 
@@ -22,14 +23,18 @@ struct Options {
 /// From the call that makes the VM to the agent's first answer; all that a user waits for.
 std::chrono::nanoseconds time_capsa_boot(const BareMachine& like, const GuestAssets& guest) {
   const auto begun = Clock::now();
-  auto vm = Capsa::sandbox()
-                .cpus(like.cpus)
-                .memory_mb(like.memory_mb)
-                .accelerator(like.kvm ? Accelerator::Kvm : Accelerator::Tcg)
-                .guest(guest)
-                .run("sleep", {"infinity"})
-                .build()
-                .get();
+  LinuxDirectBootConfig boot(guest.kernel, guest.initrd);
+  boot.acpi = guest.acpi;
+  auto builder = Capsa::vm(boot)
+                     .cpus(like.cpus)
+                     .memory_mb(like.memory_mb)
+                     .accelerator(like.kvm ? Accelerator::Kvm : Accelerator::Tcg)
+                     .agent_enabled();
+  std::istringstream words(guest.command_line);
+  for (std::string word; words >> word;)
+    builder = std::move(builder).cmdline_flag(word);
+  auto vm = std::move(builder).build().get();
+  vm.start().get();
   vm.agent().get().ping().get();
   const auto taken = Clock::now() - begun;
   vm.kill().get();

@@ -3,6 +3,7 @@
 #include <actors/console/core/login.hpp>
 #include <actors/console/core/run_command.hpp>
 #include <actors/protocol/spawn.hpp>
+#include <actors/values/longest_wait.hpp>
 
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -22,8 +23,6 @@ constexpr std::size_t kUnwritten = 16U << 20;
 constexpr std::size_t kReadAtMost = OutputRing::kDefaultCapacity;
 // Reported whether asked for or not; but a loop does not look at an fd of which nothing is asked.
 constexpr std::uint32_t kReaderGone = EPOLLERR;
-// What is longer never ends: timers count in nanoseconds, of which 63 bits hold three centuries.
-constexpr caf::timespan kLongest = std::chrono::hours(24) * 36500;
 
 void answer_text(caf::response_promise& promise, result<ConsoleMatch> match) {
   if (match.ok())
@@ -127,7 +126,7 @@ void ConsoleState::update() {
 }
 
 void ConsoleState::limit(const LimitPtr& limit, Waiters::Id id, caf::timespan timeout) {
-  if (limit->over || timeout > kLongest) return;
+  if (limit->over || timeout > kLongestWait) return;
   const auto give_up = [this, limit, id, timeout] {
     limit->timer = 0;
     const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(timeout);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <actors/values/longest_wait.hpp>
 #include <algorithm>
 #include <chrono>
 #include <optional>
@@ -8,14 +9,11 @@ namespace capsa::facade {
 
 /// A bound that is none.
 inline constexpr std::chrono::nanoseconds kForever = std::chrono::nanoseconds::max();
-/// The longest bound that is one: from any time of a running machine on, 63 bits of nanoseconds
-/// hold three centuries.
-inline constexpr std::chrono::hours kLongest{24 * 36500};
 
 /// What a user gives, who may mean "for ever" by milliseconds::max() and "only look" by anything
 /// that is not positive.
 constexpr std::chrono::nanoseconds bounded(std::chrono::milliseconds given) {
-  if (given > kLongest) return kForever;
+  if (given > kLongestWait) return kForever;
   return std::max(given, std::chrono::milliseconds(0));
 }
 
@@ -29,7 +27,7 @@ class Deadline {
   Deadline() = default;
   /// So long from now; what is not positive has passed already.
   Deadline(std::chrono::nanoseconds left) {  // NOLINT: implicit
-    if (left <= kLongest) at_ = Clock::now() + std::max(left, std::chrono::nanoseconds(0));
+    if (left <= kLongestWait) at_ = Clock::now() + std::max(left, std::chrono::nanoseconds(0));
   }
 
   /// Nothing where it never comes.

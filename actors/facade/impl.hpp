@@ -24,7 +24,7 @@ inline constexpr std::chrono::seconds kPatience{120};
 /// can tell the last lines) and a vsock port (who has given up takes nothing from those who come
 /// later): only a net below it.
 inline nanoseconds net(nanoseconds timeout) {
-  return timeout > facade::kLongest ? kForever : timeout + kPatience;
+  return timeout > kLongestWait ? kForever : timeout + kPatience;
 }
 
 /// Behind VmHandle: the last one drops the VM.

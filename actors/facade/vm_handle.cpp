@@ -31,7 +31,7 @@ future<void> VmHandle::stop() const {
 
 future<void> VmHandle::stop_with_timeout(std::chrono::milliseconds grace) const {
   // The grace is the VM's to keep; the request's own deadline bounds what comes after it.
-  const caf::timespan kept = std::min<caf::timespan>(bounded(grace), facade::kLongest);
+  const caf::timespan kept = std::min<caf::timespan>(bounded(grace), kLongestWait);
   return impl_->target().ask<void>(kept + kPatience, stop_atom_v, kept);
 }
 

@@ -2,6 +2,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <actors/values/longest_wait.hpp>
 #include <actors/values/text.hpp>
 #include <actors/values/validate_parts.hpp>
 #include <capsa/detail/unique_fd.hpp>
@@ -86,9 +87,7 @@ result<void> validate_devices(const VmConfig& config, bool acpi) {
 
 result<void> validate_timeout(const std::string& field,
                               const std::optional<std::chrono::milliseconds>& timeout) {
-  // Deadlines are counted in nanoseconds of 63 bits.
-  constexpr std::chrono::milliseconds kLongest = std::chrono::hours(24) * 36500;
-  if (!timeout || (timeout->count() > 0 && *timeout <= kLongest)) return {};
+  if (!timeout || (timeout->count() > 0 && *timeout <= kLongestWait)) return {};
   return refused(field,
                  std::to_string(timeout->count()) +
                      " ms was given; more than 0 and at most 36500 days are allowed",

@@ -1,4 +1,5 @@
 #include <actors/protocol/spawn.hpp>
+#include <actors/values/longest_wait.hpp>
 #include <actors/vsock/vsock_port.hpp>
 
 #include <fcntl.h>
@@ -15,8 +16,6 @@ using protocol::ConnectionId;
 namespace {
 
 constexpr int kClientsPerTurn = 64;
-// What is longer never ends: timers count in nanoseconds, of which 63 bits hold three centuries.
-constexpr caf::timespan kLongest = std::chrono::hours(24) * 36500;
 
 bool hung_up(int fd) {
   pollfd entry{fd, 0, 0};
@@ -191,7 +190,7 @@ protocol::VsockPort::behavior_type PortState::make_behavior() {
         if (!sockets.ok()) return to_caf(sockets.error());
         auto promise = self_->make_response_promise();
         Taker taker{std::move(sockets->first), std::move(sockets->second), promise};
-        if (timeout <= kLongest) {
+        if (timeout <= kLongestWait) {
           auto timer = std::make_shared<Loop::TimerId>();
           *timer = loop_.call_after(std::max(timeout, caf::timespan(0)),
                                     [this, timer] { give_up(*timer); });

@@ -88,8 +88,7 @@ void add_boot(CLI::App& app, Action& action) {
   auto options = std::make_shared<Options>();
   command->add_option("--rounds", options->rounds, "How often (default: 15)")
       ->check(CLI::Range(1, 1000));
-  command->add_option("--guest", options->guest, "Only this one (default: each that is prepared)")
-      ->check(CLI::IsMember({"stock", "tuned"}));
+  add_guest_option(*command, options->guest, "Only this one (default: each that is prepared)");
   command->callback([&action, options] { action = [options] { run(*options); }; });
 }
 

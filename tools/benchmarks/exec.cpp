@@ -101,8 +101,7 @@ void add_exec(CLI::App& app, Action& action) {
   auto options = std::make_shared<Options>();
   command->add_option("--count", options->count, "How many of each (default: 500)")
       ->check(CLI::Range(1, 1000000));
-  command->add_option("--guest", options->guest, "Only this one (default: each that is prepared)")
-      ->check(CLI::IsMember({"stock", "tuned"}));
+  add_guest_option(*command, options->guest, "Only this one (default: each that is prepared)");
   command->callback([&action, options] { action = [options] { run(*options); }; });
 }
 

@@ -26,6 +26,10 @@ std::vector<GuestAssets> guests(const std::string& kind) {
   return found;
 }
 
+void add_guest_option(CLI::App& command, std::string& kind, const std::string& help) {
+  command.add_option("--guest", kind, help)->check(CLI::IsMember({"stock", "tuned"}));
+}
+
 std::string name_of(const GuestAssets& guest) {
   return (guest.tuned ? "tuned " : "stock ") + guest.kernel_version;
 }

@@ -76,8 +76,7 @@ void add_idle(CLI::App& app, Action& action) {
       ->check(CLI::Range(1, 200));
   command->add_option("--seconds", options->seconds, "How long (default: 30)")
       ->check(CLI::Range(1, 3600));
-  command->add_option("--guest", options->guest, "Which guest (default: tuned where there is one)")
-      ->check(CLI::IsMember({"stock", "tuned"}));
+  add_guest_option(*command, options->guest, "Which guest (default: tuned where there is one)");
   command->callback([&action, options] { action = [options] { run(*options); }; });
 }
 

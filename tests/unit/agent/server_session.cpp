@@ -140,6 +140,18 @@ BOOST_AUTO_TEST_CASE(the_clock_is_set_first_and_then_only_when_it_is_off) {
   BOOST_TEST(again(4000s) == 3);
 }
 
+BOOST_AUTO_TEST_CASE(a_ping_sets_a_clock_that_stood_still) {
+  for (const bool controls : {true, false}) {
+    ScriptedHost host;
+    BOOST_TEST(host.hello(kProtocolMajor, controls, 1000s));
+    auto frame = ping(1);
+    frame.mutable_ping()->set_wall_clock_ns(std::chrono::nanoseconds(5000s).count());
+    BOOST_TEST(host.say(frame));
+    BOOST_TEST(host.got.back().has_done());
+    BOOST_TEST((host.platform.clock == 5000s) == controls);
+  }
+}
+
 BOOST_AUTO_TEST_CASE(a_host_that_does_not_control_sets_nothing) {
   ScriptedHost host;
   BOOST_TEST(host.hello(kProtocolMajor, false, 1000s));

@@ -48,17 +48,30 @@ void fake_apt(FakePrograms& programs, const fs::path& package) {
 
 }  // namespace
 
+namespace {
+
+/// A cache, and a host whose apt has one kernel package.
+struct Host {
+  explicit Host(const std::string& elf = make_vmlinux()) {
+    make_kernel_package(package.path(), make_bzimage(pack_gzip(elf)));
+    fake_apt(programs, package.path());
+  }
+  std::string calls() const { return *read_file(programs.directory() / "calls", 1000); }
+
+  Scratch root;
+  Scratch package;
+  FakePrograms programs;
+};
+
+}  // namespace
+
 BOOST_AUTO_TEST_SUITE(kernels)
 
 BOOST_AUTO_TEST_CASE(a_stock_kernel_is_made_from_its_package_once) {
-  const Scratch root;
-  const Scratch package;
   const auto elf = make_vmlinux();
-  make_kernel_package(package.path(), make_bzimage(pack_gzip(elf)));
-  FakePrograms programs;
-  fake_apt(programs, package.path());
+  const Host host(elf);
   for (int i = 0; i < 2; ++i) {
-    const auto kernel = stock_kernel(root.path(), false, {});
+    const auto kernel = stock_kernel(host.root.path(), false, {});
     BOOST_REQUIRE_MESSAGE(kernel.ok(), (kernel.ok() ? "" : kernel.error().what()));
     BOOST_TEST(kernel->version == kRelease);
     BOOST_TEST((*read_file(kernel->directory / "vmlinux", 1 << 20) == elf));
@@ -69,35 +82,28 @@ BOOST_AUTO_TEST_CASE(a_stock_kernel_is_made_from_its_package_once) {
       for (const auto& module : group)
         BOOST_TEST(fs::exists(kernel->directory / "modules" / module));
   }
-  BOOST_TEST(*read_file(programs.directory() / "calls", 1000) == "fetched\n");
+  BOOST_TEST(host.calls() == "fetched\n");
   // Nothing is left of the way there.
-  BOOST_TEST(std::distance(fs::directory_iterator(root.path()), fs::directory_iterator{}) == 1);
+  BOOST_TEST(std::distance(fs::directory_iterator(host.root.path()), fs::directory_iterator{}) ==
+             1);
 }
 
 BOOST_AUTO_TEST_CASE(a_kernel_that_was_cut_short_in_the_cache_is_made_again) {
-  const Scratch root;
-  const Scratch package;
   const auto elf = make_vmlinux();
-  make_kernel_package(package.path(), make_bzimage(pack_gzip(elf)));
-  FakePrograms programs;
-  fake_apt(programs, package.path());
-  const auto first = stock_kernel(root.path(), false, {});
+  const Host host(elf);
+  const auto first = stock_kernel(host.root.path(), false, {});
   BOOST_TEST_REQUIRE(first.ok());
   fs::resize_file(first->directory / "vmlinux", 10);
-  const auto second = stock_kernel(root.path(), false, {});
+  const auto second = stock_kernel(host.root.path(), false, {});
   BOOST_TEST_REQUIRE(second.ok());
   BOOST_TEST((*read_file(second->directory / "vmlinux", 1 << 20) == elf));
 }
 
 BOOST_AUTO_TEST_CASE(a_kernel_is_made_anew_where_that_is_asked_for) {
-  const Scratch root;
-  const Scratch package;
-  make_kernel_package(package.path(), make_bzimage(pack_gzip(make_vmlinux())));
-  FakePrograms programs;
-  fake_apt(programs, package.path());
-  BOOST_TEST(stock_kernel(root.path(), false, {}).ok());
-  BOOST_TEST(stock_kernel(root.path(), true, {}).ok());
-  BOOST_TEST(*read_file(programs.directory() / "calls", 1000) == "fetched\nfetched\n");
+  const Host host;
+  BOOST_TEST(stock_kernel(host.root.path(), false, {}).ok());
+  BOOST_TEST(stock_kernel(host.root.path(), true, {}).ok());
+  BOOST_TEST(host.calls() == "fetched\nfetched\n");
 }
 
 BOOST_AUTO_TEST_CASE(without_package_lists_the_last_kernel_in_the_cache_is_taken) {

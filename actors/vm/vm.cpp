@@ -33,6 +33,7 @@ VmState::VmState(Self self, Services& services, std::shared_ptr<const VmPlan> pl
 VmState::~VmState() = default;
 
 void VmState::on_exit() {
+  keep_ = nullptr;
   units_.for_each([](const caf::strong_actor_ptr& unit) { protocol::kill_now(unit); });
   protocol::kill_now(console_);
   const auto why = protocol::to_caf({ErrorCode::RuntimeShutdown, "the VM's actor has ended"});
@@ -78,6 +79,7 @@ caf::result<void> VmState::start() {
   main_failure_.reset();
   main_.reset();
   main_link_ = nullptr;
+  keep_ = caf::actor_cast<caf::strong_actor_ptr>(self_);
   starting_ = self_->make_response_promise();
   auto promise = starting_;
   set_status(VmStatus::starting(), "start was asked for");
@@ -297,6 +299,7 @@ void VmState::finish() {
   protocol::fail_all(waiting_main_, protocol::to_caf(main_failure_.value_or(ended)));
   answer_waiters();
   if (dropped_) self_->quit();
+  keep_ = nullptr;
 }
 
 protocol::VmUnit::behavior_type VmState::make_behavior() {

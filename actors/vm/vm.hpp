@@ -88,6 +88,9 @@ class VmState {
   std::uint64_t boot_ = 0;  ///< counts boots: late timers of an earlier one are ignored
   VmUnits units_;
   std::set<caf::actor_addr> alive_;
+  // Itself, from start() until nothing of the boot is left: CAF ends an actor that nobody refers
+  // to, and a VM whose last handle is gone has units to wait for, which do not refer to it.
+  caf::strong_actor_ptr keep_;
   bool tearing_down_ = false;
   bool agent_ready_ = false;
   bool stop_requested_ = false;

@@ -10,15 +10,21 @@
 #include <string>
 #include <vector>
 
+namespace capsa::virtio::mmio {
+struct Slot;
+}  // namespace capsa::virtio::mmio
+
 namespace capsa::hypervisor {
 
 /// What the machine reports, on the loop's thread.
 enum class EndCause : std::uint8_t {
-  PowerOff,  ///< the guest powered off, or was asked to and did
-  Reset,     ///< the guest asked for a reset (we never reboot a machine in place)
-  Panic,     ///< the guest's kernel reported a panic through a device
-  Killed,    ///< we ended it
-  Failed,    ///< the hypervisor ended by itself; `message` has its own words
+  PowerOff,     ///< the guest powered off, or was asked to and did
+  Reset,        ///< the guest asked for a reset (we never reboot a machine in place)
+  Panic,        ///< the guest's kernel reported a panic through a device
+  TripleFault,  ///< a CPU gave up: a crash before any handler, or a kernel's last means of a reset
+  Halted,       ///< the guest's kernel stopped every CPU and left the power on
+  Killed,       ///< we ended it
+  Failed,       ///< the hypervisor ended by itself; `message` has its own words
 };
 
 struct MachineEnd {
@@ -26,11 +32,15 @@ struct MachineEnd {
   std::string message;
 };
 
-/// A virtio device to attach: served by us over a connected vhost-user socket.
-struct VhostUserDevice {
-  enum class Kind : std::uint8_t { Fs, Vsock } kind = Kind::Fs;
-  int fd = -1;      ///< the hypervisor's end of the socket; borrowed until start() returned
-  std::string tag;  ///< virtio-fs tag (Kind::Fs)
+/// A virtio device to attach, served by somebody else: over a connected vhost-user socket where the
+/// hypervisor is another process, by a transport where it runs in ours.
+struct DeviceSpec {
+  enum class Kind : std::uint8_t { Fs, Vsock, Block } kind = Kind::Fs;
+  int fd = -1;          ///< the hypervisor's end of the socket; borrowed until start() returned
+  std::string tag;      ///< virtio-fs tag (Kind::Fs)
+  unsigned queues = 1;  ///< Kind::Block
+  /// Holds the device's transport when the machine is started.
+  std::shared_ptr<virtio::mmio::Slot> slot;
 };
 
 /// A machine before it runs. Every fd is borrowed until start() returned.
@@ -44,21 +54,52 @@ struct MachineSpec {
   /// Describe the hardware by ACPI tables: a stock kernel finds its virtio devices no other way,
   /// and the power button needs them. Without, at most 8 virtio devices.
   bool acpi = true;
+  bool nested = false;  ///< a CPU that has virtualization extensions of its own
   int console_fd = -1;  ///< byte stream for the first virtio console; -1: none
   int serial_fd = -1;   ///< byte stream for the kernel log on the serial port; -1: none
-  std::vector<VhostUserDevice> devices;
+  std::vector<DeviceSpec> devices;
   std::filesystem::path runtime_dir;  ///< private (0700), exists; may hold a pid file and logs
+};
+
+/// Why a vCPU stopped running its guest.
+enum class ExitKind : std::uint8_t {
+  Port,
+  Memory,
+  Interrupted,
+  Halt,
+  Shutdown,
+  SystemEvent,
+  Other
+};
+inline constexpr std::size_t kExitKinds = 7;
+
+struct VcpuStats {
+  std::chrono::nanoseconds user{0};    ///< host CPU time in user mode
+  std::chrono::nanoseconds system{0};  ///< host CPU time in the kernel
+  /// How often the guest was left, by ExitKind, where the machine is our own; else empty.
+  std::vector<std::uint64_t> exits;
+};
+
+template <class T>
+using Completion = std::function<void(result<T>)>;
+
+/// The run loop of one vCPU, where the machine is our own. Thread-safe; NotRunning once the machine
+/// has ended. Completions come on the machine's loop.
+class VcpuControl {
+ public:
+  virtual ~VcpuControl() = default;
+  /// Stands still, whatever the machine's own pause() does, until resume().
+  virtual void pause(Completion<void> done) = 0;
+  virtual void resume(Completion<void> done) = 0;
+  virtual result<VcpuStats> stats() const = 0;
+  virtual result<void> pin(const std::vector<unsigned>& host_cpus) = 0;
 };
 
 /// One vCPU as the host sees it.
 struct VcpuInfo {
   unsigned index = 0;
-  std::int64_t thread_id = 0;  ///< host thread that runs it
-};
-
-struct VcpuStats {
-  std::chrono::nanoseconds user{0};    ///< host CPU time in user mode
-  std::chrono::nanoseconds system{0};  ///< host CPU time in the kernel
+  std::int64_t thread_id = 0;            ///< host thread that runs it
+  std::shared_ptr<VcpuControl> control;  ///< none where it can only be reached through the machine
 };
 
 /// Callbacks of a machine, on its loop's thread. None is called from inside a call to the machine.
@@ -66,9 +107,6 @@ struct MachineEvents {
   std::function<void(std::vector<VcpuInfo>)> running;  ///< vCPUs exist and run
   std::function<void(MachineEnd)> ended;               ///< once, last
 };
-
-template <class T>
-using Completion = std::function<void(result<T>)>;
 
 /// A machine that runs, or ran. All calls and callbacks on one loop's thread; none blocks.
 class Machine {

@@ -18,7 +18,7 @@ FLOORS = {
     "include": (),
     "net": ("include",),
     "agent": ("include",),
-    "backends": ("include",),
+    "backends": ("include", "net"),
     "actors": ("include", "net", "agent", "backends"),
     "tools": ("include", "net", "agent", "backends", "actors"),
     "tests": ("include", "net", "agent", "backends", "actors", "tools"),

@@ -4,9 +4,11 @@
 #include <actors/protocol/spawn.hpp>
 #include <actors/values/validate.hpp>
 #include <actors/vm/vm.hpp>
+#include <backends/kvm/host.hpp>
 
 #include <unistd.h>
 
+#include <cstdlib>
 #include <filesystem>
 
 namespace capsa {
@@ -28,6 +30,10 @@ std::string emulated_clock() {
   return out;
 }
 
+std::string root_argument(const DiskImage& root) {
+  return std::string(" root=/dev/vda ") + (root.is_read_only ? "ro" : "rw");
+}
+
 result<VmHandle> refuse(capsa::error why) {
   return why;
 }
@@ -41,6 +47,47 @@ void complete(VmConfig& config, const std::filesystem::path& dir) {
   for (auto& port : config.vsock_ports)
     if (port.socket_path.empty())
       port.socket_path = dir / ("vsock-" + std::to_string(port.port) + ".sock");
+}
+
+/// What the program's environment wants Auto to be: for whoever runs a program and did not write
+/// it.
+Backend usual_backend() {
+  const char* const name = std::getenv("CAPSA_BACKEND");
+  const std::string_view wanted = name != nullptr ? name : "";
+  if (wanted == "kvm") return Backend::Kvm;
+  return wanted == "qemu" ? Backend::Qemu : Backend::Auto;
+}
+
+/// What Auto comes to on this machine, and whether what was asked for can be had.
+result<void> choose_backend(vm::VmPlan& plan, Services& services) {
+  const VmConfig& config = plan.config;
+  plan.accelerator = config.accelerator;
+  if (config.backend == Backend::Kvm && config.accelerator == Accelerator::Tcg)
+    return capsa::error(ErrorCode::InvalidConfig, "accelerator: tcg was given with backend: kvm",
+                        "choose Backend::Qemu for emulation");
+  const Backend wanted = config.backend == Backend::Auto ? usual_backend() : config.backend;
+  const bool may_be_kvm = wanted == Backend::Kvm ||
+                          (wanted == Backend::Auto && config.accelerator == Accelerator::Auto);
+  if (may_be_kvm) {
+    const auto usable = kvm::check_host(config.resources.memory_mb);
+    if (usable.ok()) {
+      plan.backend = Backend::Kvm;
+      return {};
+    }
+    if (wanted == Backend::Kvm) return usable;
+  }
+  plan.backend = Backend::Qemu;
+  auto qemu = services.qemu();
+  if (!qemu.ok()) return qemu.error();
+  if (config.accelerator == Accelerator::Kvm && !qemu->kvm)
+    return capsa::error(ErrorCode::BackendUnavailable, "KVM cannot be used: " + qemu->kvm_reason,
+                        "leave accelerator() at Accelerator::Auto, or fix what the message names");
+  plan.qemu = std::move(*qemu);
+  return {};
+}
+
+bool is_emulated(const vm::VmPlan& plan) {
+  return plan.backend == Backend::Qemu && (!plan.qemu.kvm || plan.accelerator == Accelerator::Tcg);
 }
 
 result<VmHandle> build_vm(const std::shared_ptr<RuntimeImpl>& runtime, VmConfig config,
@@ -65,20 +112,19 @@ result<VmHandle> build_vm(const std::shared_ptr<RuntimeImpl>& runtime, VmConfig 
   if (command)
     if (const auto valid = validate(command->exec); !valid.ok()) return refuse(valid.error());
 
-  auto qemu = services->qemu();
-  if (!qemu.ok()) return refuse(qemu.error());
-  if (plan->config.accelerator == Accelerator::Kvm && !qemu->kvm)
-    return refuse({ErrorCode::BackendUnavailable, "KVM cannot be used: " + qemu->kvm_reason,
-                   "leave accelerator() at Accelerator::Auto, or fix what the message names"});
+  if (const auto chosen = choose_backend(*plan, *services); !chosen.ok())
+    return refuse(chosen.error());
   std::string all_defaults(defaults);
-  if (!qemu->kvm || plan->config.accelerator == Accelerator::Tcg) all_defaults += emulated_clock();
+  if (is_emulated(*plan)) all_defaults += emulated_clock();
+  // A machine of ours has the keyboard controller that resets a PC, so that a triple fault is what
+  // it looks like: a crash.
+  if (plan->backend == Backend::Kvm) all_defaults += " reboot=k";
   if (plan->config.console) all_defaults += " console=hvc0";
+  if (plan->boot.root_disk) all_defaults += root_argument(*plan->boot.root_disk);
   auto line = plan->config.command_line.render(all_defaults);
   if (!line.ok()) return refuse(line.error());
   plan->command_line = std::move(*line);
 
-  plan->qemu = std::move(*qemu);
-  plan->accelerator = plan->config.accelerator;
   plan->guest_cid = services->next_cid();
   plan->sandbox = std::move(command);
   complete(plan->config, services->runtime_dir.path() / ("vm-" + plan->id));

@@ -1,5 +1,6 @@
 #include <actors/facade/impl.hpp>
 #include <actors/facade/subscription.hpp>
+#include <actors/vm/vm_units.hpp>
 
 namespace capsa {
 
@@ -111,6 +112,10 @@ future<std::vector<Vcpu>> VmHandle::vcpus() const {
 
 const std::string& VmHandle::name() const {
   return impl_->plan().config.name;
+}
+
+std::vector<VmDisk> VmHandle::disks() const {
+  return vm::disks_of(impl_->plan().boot, impl_->plan().config);
 }
 
 ResourceConfig VmHandle::resources() const {

@@ -13,9 +13,26 @@ namespace {
 // A boot with every message of the kernel is about 60 kB; the end of it is what tells why.
 constexpr std::size_t kKernelLog = 256 * 1024;
 constexpr std::string_view kPanic = "Kernel panic - not syncing";
+// What Linux says, however quiet it is, before it stops its CPUs for good with the power on. No
+// machine can tell that from an idle one; a guest that only says so ends itself and nothing else.
+constexpr std::string_view kHalted = "reboot: System halted";
 
 capsa::error gone() {
   return {ErrorCode::NotRunning, "the VM is not running"};
+}
+
+capsa::VcpuStats public_stats(const hypervisor::VcpuStats& stats) {
+  capsa::VcpuStats out{stats.user, stats.system, {}};
+  if (stats.exits.size() != hypervisor::kExitKinds) return out;
+  const auto count = [&](hypervisor::ExitKind kind) {
+    return stats.exits[static_cast<std::size_t>(kind)];
+  };
+  using hypervisor::ExitKind;
+  out.exits =
+      VcpuExits{count(ExitKind::Port), count(ExitKind::Memory),   count(ExitKind::Interrupted),
+                count(ExitKind::Halt), count(ExitKind::Shutdown), count(ExitKind::SystemEvent),
+                count(ExitKind::Other)};
+  return out;
 }
 
 capsa::error killed() {
@@ -31,7 +48,16 @@ MachineState::MachineState(Self self, loop::EpollLoop& loop, MakeMachine make,
       handed_over_(std::move(handed_over)),
       serial_(std::move(serial)),
       vm_(std::move(vm)),
-      log_(kKernelLog) {}
+      log_(kKernelLog) {
+  self_->set_exit_handler([this](caf::exit_msg& message) { on_exit_message(message); });
+}
+
+void MachineState::on_exit_message(caf::exit_msg& message) {
+  if (!machine_ || ended_) return self_->quit(std::move(message.reason));
+  if (exit_reason_) return;
+  exit_reason_ = std::move(message.reason);
+  machine_->kill();
+}
 
 void MachineState::on_exit() {
   machine_.reset();  // kills what still runs
@@ -55,12 +81,17 @@ caf::result<protocol::VcpuInfos> MachineState::boot() {
   auto promise = booting_;
   hypervisor::MachineEvents events;
   events.running = [this](std::vector<hypervisor::VcpuInfo> vcpus) {
+    for (const auto& vcpu : vcpus)
+      controls_.push_back(vcpu.control);
     if (booting_.pending()) booting_.deliver(protocol::box(std::move(vcpus)));
   };
   events.ended = [this](hypervisor::MachineEnd end) { on_ended(std::move(end)); };
   const auto started = machine_->start(std::move(events));
   handed_over_.clear();
-  if (!started.ok()) booting_.deliver(protocol::to_caf(started.error()));
+  if (!started.ok()) {
+    machine_.reset();  // no end of it follows
+    booting_.deliver(protocol::to_caf(started.error()));
+  }
   return promise;
 }
 
@@ -70,6 +101,7 @@ void MachineState::read_serial() {
     const auto n = ::recv(serial_.get(), bytes.data(), bytes.size(), MSG_DONTWAIT);
     if (n > 0) {
       log_.append({bytes.data(), static_cast<std::size_t>(n)});
+      look_for_halt(static_cast<std::size_t>(n));
       continue;
     }
     if (n < 0 && errno == EINTR) continue;
@@ -78,12 +110,25 @@ void MachineState::read_serial() {
   }
 }
 
+void MachineState::look_for_halt(std::size_t fresh) {
+  if (halted_ || !machine_) return;
+  const auto end = log_.end();
+  const auto length = std::min<std::uint64_t>(fresh + kHalted.size(), end - log_.begin());
+  if (log_.copy(end - length, end).find(kHalted) == std::string::npos) return;
+  halted_ = true;
+  machine_->kill();
+}
+
 void MachineState::on_ended(hypervisor::MachineEnd end) {
+  ended_ = true;
   if (serial_) read_serial();  // the last words may still be in the socket
+  if (halted_ && !killed_ && end.cause == hypervisor::EndCause::Killed)
+    end = {hypervisor::EndCause::Halted, "the guest halted"};
   protocol::MachineReport report;
   report.kernel_log = log_.copy(log_.begin(), log_.end());
   report.panicked = end.cause == hypervisor::EndCause::Panic ||
-                    (end.cause == hypervisor::EndCause::Reset &&
+                    ((end.cause == hypervisor::EndCause::Reset ||
+                      end.cause == hypervisor::EndCause::TripleFault) &&
                      report.kernel_log.find(kPanic) != std::string::npos);
   if (booting_.pending() && end.cause == hypervisor::EndCause::Killed)
     booting_.deliver(protocol::to_caf(killed()));
@@ -94,7 +139,7 @@ void MachineState::on_ended(hypervisor::MachineEnd end) {
          "\"capsa doctor\" tells what this machine can run"}));
   report.end = std::move(end);
   self_->send(vm_, protocol::ended_atom_v, protocol::box(std::move(report)));
-  protocol::end_from_loop(self_);
+  protocol::end_from_loop(self_, exit_reason_.value_or(caf::exit_reason::user_shutdown));
 }
 
 void MachineState::kill() {
@@ -113,6 +158,14 @@ hypervisor::Completion<void> MachineState::answer_later(caf::response_promise pr
 
 caf::result<void> MachineState::set_paused(std::uint32_t who, bool paused) {
   if (!machine_) return protocol::to_caf(gone());
+  if (who < controls_.size() && controls_[who]) {
+    auto promise = self_->make_response_promise();
+    if (paused)
+      controls_[who]->pause(answer_later(promise));
+    else
+      controls_[who]->resume(answer_later(promise));
+    return promise;
+  }
   const bool was = !pausers_.empty();
   if (paused)
     pausers_.insert(who);
@@ -144,7 +197,7 @@ protocol::MachineActor::behavior_type MachineState::make_behavior() {
         if (!machine_) return to_caf(gone());
         const auto stats = machine_->vcpu_stats(index);
         if (!stats.ok()) return to_caf(stats.error());
-        return capsa::VcpuStats{stats->user, stats->system};
+        return public_stats(*stats);
       },
       [this](pin_atom, std::uint32_t index,
              const std::vector<unsigned>& host_cpus) -> caf::result<void> {

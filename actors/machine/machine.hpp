@@ -14,7 +14,9 @@ namespace capsa::machine {
 /// How to make a machine on the loop that it will live on.
 using MakeMachine = std::function<result<std::unique_ptr<hypervisor::Machine>>(Loop&)>;
 
-/// The machine of one boot, on the VM's loop; ends with it, after a last report to the VM.
+/// The machine of one boot, on the VM's loop; ends with it, after a last report to the VM. Asked to
+/// end before, it kills the machine and waits for that: whoever sees this actor end knows that no
+/// thread of the machine is left, which uses the loop.
 class MachineState {
  public:
   static inline const char* name = "capsa.machine";
@@ -32,6 +34,8 @@ class MachineState {
   caf::result<protocol::VcpuInfos> boot();
   void kill();
   void read_serial();
+  void look_for_halt(std::size_t fresh);
+  void on_exit_message(caf::exit_msg& message);
   void on_ended(hypervisor::MachineEnd end);
   caf::result<void> set_paused(std::uint32_t who, bool paused);
   hypervisor::Completion<void> answer_later(caf::response_promise promise);
@@ -46,8 +50,13 @@ class MachineState {
   std::unique_ptr<hypervisor::Machine> machine_;
   // Remembered: sent at high priority, it may come before the boot that it is to end.
   bool killed_ = false;
+  bool halted_ = false;
+  bool ended_ = false;
+  std::optional<caf::error> exit_reason_;  // asked to end
   console::OutputRing log_;
-  std::set<std::uint32_t> pausers_;
+  std::set<std::uint32_t> pausers_;  // who wants the whole machine to stand still
+  std::vector<std::shared_ptr<hypervisor::VcpuControl>>
+      controls_;  // by index; none: by the machine
   caf::response_promise booting_;
   // Answers that the machine owes: it may end without giving them.
   std::vector<std::shared_ptr<caf::response_promise>> owed_;

@@ -105,6 +105,11 @@ using VsockActor = caf::typed_actor<
 /// A port as its VM sees it.
 using VsockPort = VsockPortActor::extend_with<VsockEndpoint>;
 
+/// A disk as its VM sees it.
+using DiskUnit = actors::DiskActor::extend<
+    /// answered when its image is open and its device is there
+    caf::reacts_to<ready_atom>>;
+
 /// The machine and its process, on the VM's loop.
 using MachineActor = caf::typed_actor<
     /// answered when the vCPUs run

@@ -53,6 +53,15 @@ loop::EpollLoop& Services::next_loop() {
   return *loops_[next_loop_++ % loops_.size()];
 }
 
+result<std::shared_ptr<block::FileIo>> Services::file_io(loop::EpollLoop& loop) {
+  std::lock_guard lock(mutex_);
+  auto& known = file_io_[&loop];
+  if (auto io = known.lock()) return io;
+  auto made = block::make_file_io(loop);
+  if (made.ok()) known = *made;
+  return made;
+}
+
 result<qemu::QemuInfo> Services::qemu() {
   std::lock_guard lock(mutex_);
   // A machine that has no QEMU may get one while the program runs; one that has keeps it.

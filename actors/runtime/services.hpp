@@ -5,10 +5,12 @@
 #include <actors/runtime/callbacks.hpp>
 #include <actors/runtime/log.hpp>
 #include <atomic>
+#include <backends/block/file_io.hpp>
 #include <backends/qemu/probe.hpp>
 #include <backends/qemu/spawn.hpp>
 #include <backends/runtime_dir/runtime_dir.hpp>
 #include <capsa/runtime.hpp>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -37,6 +39,8 @@ class Services {
   loop::EpollLoop& next_loop();
   loop::FilePool& files() { return *files_; }
   qemu::Spawner& spawner() { return *spawner_; }
+  /// The file operations of all disks on a loop; on that loop. There as long as somebody has it.
+  result<std::shared_ptr<block::FileIo>> file_io(loop::EpollLoop& loop);
 
   /// The QEMU of this machine, probed at the first call; later calls are cheap. Thread-safe.
   result<qemu::QemuInfo> qemu();
@@ -51,7 +55,8 @@ class Services {
   std::atomic<std::size_t> next_loop_{0};
   std::atomic<std::uint32_t> next_cid_{3};
   std::atomic<std::uint64_t> next_vm_{1};
-  std::mutex mutex_;  // guards qemu_
+  std::mutex mutex_;  // guards qemu_ and file_io_
+  std::map<loop::EpollLoop*, std::weak_ptr<block::FileIo>> file_io_;
   std::optional<result<qemu::QemuInfo>> qemu_;
 };
 

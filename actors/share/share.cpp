@@ -12,12 +12,12 @@ constexpr auto kMachineEnds = std::chrono::seconds(5);
 }  // namespace
 
 ShareState::ShareState(Self self, loop::EpollLoop& loop,
-                       std::shared_ptr<virtio::fs::FsDevice> device, UniqueFd socket)
+                       std::shared_ptr<virtio::fs::FsDevice> device,
+                       const protocol::LinkDevice& link)
     : self_(self),
       loop_(loop),
       device_(std::move(device)),
-      server_(std::make_shared<vhost_user::Server>(
-          loop, std::move(socket), *device_, [this](const result<void>& end) { on_closed(end); })) {
+      link_(link(loop, *device_, [this](const result<void>& end) { on_closed(end); })) {
   self_->set_exit_handler([this](caf::exit_msg& message) { on_exit_message(message); });
 }
 
@@ -35,7 +35,7 @@ void ShareState::on_exit_message(caf::exit_msg& message) {
   if (at_rest_) return self_->quit(std::move(message.reason));
   if (std::exchange(closing_, true)) return;
   // Called back maybe at once, maybe from the loop, where quit() would do nothing.
-  server_->close([weak = std::weak_ptr(alive_), reason = message.reason] {
+  link_->close([weak = std::weak_ptr(alive_), reason = message.reason] {
     const auto alive = weak.lock();
     if (!alive) return;
     (*alive)->at_rest_ = true;
@@ -47,8 +47,7 @@ void ShareState::on_exit() {
   if (deserted_ != 0) loop_.cancel(deserted_);
   if (at_rest_) return;
   // Ended by a defect, not asked. What is with the file threads keeps the device until it is done.
-  loop_.post(
-      [server = std::move(server_), device = device_] { server->close([server, device] {}); });
+  loop_.post([link = std::move(link_), device = device_] { link->close([link, device] {}); });
 }
 
 actors::ShareActor::behavior_type ShareState::make_behavior() {

@@ -1,8 +1,8 @@
 #pragma once
 
 #include <actors/loop/epoll_loop.hpp>
+#include <actors/protocol/device_link.hpp>
 #include <actors/protocol/internal.hpp>
-#include <backends/vhost_user/server.hpp>
 #include <backends/virtio/fs/device.hpp>
 #include <memory>
 
@@ -19,7 +19,7 @@ class ShareState {
   using Self = actors::ShareActor::base*;
 
   ShareState(Self self, loop::EpollLoop& loop, std::shared_ptr<virtio::fs::FsDevice> device,
-             UniqueFd socket);
+             const protocol::LinkDevice& link);
 
   actors::ShareActor::behavior_type make_behavior();
   void on_exit();
@@ -31,7 +31,7 @@ class ShareState {
   Self self_;
   loop::EpollLoop& loop_;
   std::shared_ptr<virtio::fs::FsDevice> device_;
-  std::shared_ptr<vhost_user::Server> server_;
+  std::shared_ptr<virtio::DeviceLink> link_;
   bool at_rest_ = false;
   bool closing_ = false;
   Loop::TimerId deserted_ = 0;  // the machine hung up, and may be about to end

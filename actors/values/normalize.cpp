@@ -14,6 +14,8 @@ void make_absolute(std::filesystem::path& path, const std::filesystem::path& cwd
 VmConfig normalize(VmConfig config, const std::filesystem::path& cwd) {
   for (auto& share : config.shares)
     make_absolute(share.host_path, cwd);
+  for (auto& disk : config.disks)
+    if (!disk.is_remote()) make_absolute(disk.path, cwd);
   for (auto& port : config.vsock_ports)
     make_absolute(port.socket_path, cwd);
   return config;
@@ -22,6 +24,7 @@ VmConfig normalize(VmConfig config, const std::filesystem::path& cwd) {
 LinuxDirectBootConfig normalize(LinuxDirectBootConfig boot, const std::filesystem::path& cwd) {
   make_absolute(boot.kernel, cwd);
   make_absolute(boot.initrd, cwd);
+  if (boot.root_disk && !boot.root_disk->is_remote()) make_absolute(boot.root_disk->path, cwd);
   return boot;
 }
 

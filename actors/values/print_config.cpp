@@ -46,7 +46,15 @@ std::string to_string(GuestOs) {
 }
 
 std::string to_string(Backend backend) {
-  return backend == Backend::Auto ? "auto" : "qemu";
+  switch (backend) {
+    case Backend::Auto:
+      return "auto";
+    case Backend::Qemu:
+      return "qemu";
+    case Backend::Kvm:
+      return "kvm";
+  }
+  return "unknown";
 }
 
 std::string to_string(Accelerator accelerator) {
@@ -63,7 +71,8 @@ std::string to_string(Accelerator accelerator) {
 
 std::string to_string(const LinuxDirectBootConfig& boot) {
   return "LinuxDirectBootConfig{kernel=" + text::quote(boot.kernel.native()) +
-         ", initrd=" + text::quote(boot.initrd.native()) + ", acpi=" + yes_or_no(boot.acpi) + "}";
+         ", initrd=" + text::quote(boot.initrd.native()) + ", acpi=" + yes_or_no(boot.acpi) +
+         (boot.root_disk ? ", root_disk=" + to_string(*boot.root_disk) : "") + "}";
 }
 
 std::string to_string(const ShareConfig& share) {
@@ -89,13 +98,14 @@ std::string to_string(const VmConfig& config) {
   return "VmConfig{name=" + text::quote(config.name) +
          ", resources=" + to_string(config.resources) + ", console=" + yes_or_no(config.console) +
          ", agent=" + yes_or_no(config.agent) + ", shares=" + list(config.shares) +
-         ", vsock_ports=" + list(config.vsock_ports) +
+         ", disks=" + list(config.disks) + ", vsock_ports=" + list(config.vsock_ports) +
          (config.command_line.is_override() ? ", command_line_override=" : ", command_line=") +
          (line ? text::quote(*line) : "refused: " + text::quote(line.error().message())) +
          ", timeout=" +
          (config.timeout ? std::to_string(config.timeout->count()) + " ms" : "none") +
          ", backend=" + to_string(config.backend) +
-         ", accelerator=" + to_string(config.accelerator) + "}";
+         ", accelerator=" + to_string(config.accelerator) + ", nested=" + yes_or_no(config.nested) +
+         "}";
 }
 
 std::ostream& operator<<(std::ostream& out, MountMode mode) {

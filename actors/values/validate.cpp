@@ -69,18 +69,24 @@ result<void> validate_name(const std::string& name) {
   return {};
 }
 
-/// Only shares come in numbers: the rest is one device each, whatever is done with it.
-result<void> validate_devices(const VmConfig& config, bool acpi) {
+/// Shares and disks come in numbers: the rest is one device each, whatever is done with it.
+result<void> validate_devices(const VmConfig& config, const LinuxDirectBootConfig& boot) {
+  const bool acpi = boot.acpi;
   constexpr std::size_t kRandomSource = 1;
   const bool vsock = config.agent || !config.vsock_ports.empty();
   const std::size_t others = kRandomSource + (config.console ? 1 : 0) + (vsock ? 1 : 0);
   const std::size_t room = (acpi ? kVirtioSlotsAcpi : kVirtioSlots) - others;
-  if (config.shares.size() <= room) return {};
-  return error(ErrorCode::UnsupportedFeature,
-               "share: " + std::to_string(config.shares.size()) + " were given; at most " +
-                   std::to_string(room) + " are allowed beside this VM's other devices",
-               acpi ? "share one directory that holds several of them"
-                    : "share one directory that holds several of them, or boot a kernel with ACPI");
+  const std::size_t disks = config.disks.size() + (boot.root_disk ? 1 : 0);
+  if (config.shares.size() + disks <= room) return {};
+  const std::string given = disks == 0
+                                ? "share: " + std::to_string(config.shares.size()) + " were given"
+                                : "share, disk: " + std::to_string(config.shares.size()) + " and " +
+                                      std::to_string(disks) + " were given";
+  return error(
+      ErrorCode::UnsupportedFeature,
+      given + "; at most " + std::to_string(room) + " are allowed beside this VM's other devices",
+      acpi ? "share one directory that holds several of them"
+           : "share one directory that holds several of them, or boot a kernel with ACPI");
 }
 
 }  // namespace
@@ -116,9 +122,10 @@ result<void> validate(const VmConfig& config, const ValidateContext& context) {
     if (auto ok = values::validate_boot_file("initrd", context.boot->initrd); !ok) return ok;
   }
   if (auto ok = values::validate_shares(config, context); !ok) return ok;
+  if (auto ok = values::validate_disks(config, context); !ok) return ok;
   if (auto ok = values::validate_vsock(config); !ok) return ok;
   if (context.boot) {
-    if (auto ok = values::validate_devices(config, context.boot->acpi); !ok) return ok;
+    if (auto ok = values::validate_devices(config, *context.boot); !ok) return ok;
   }
   if (auto ok = values::validate_timeout("timeout", config.timeout); !ok) return ok;
   // The length counts only with the backend's part, which is not known here.

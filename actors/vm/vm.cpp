@@ -94,8 +94,15 @@ caf::result<void> VmState::start() {
     fail(made.error().message());
     return promise;
   }
-  self_->request(units_.machine, caf::infinite, protocol::boot_atom_v)
-      .then([this](const protocol::VcpuInfos& vcpus) { on_running(vcpus); },
+  // An image may take a process and a connection to open: the machine waits for the last of them.
+  disks_pending_ = units_.disks.size();
+  if (disks_pending_ == 0) boot_machine();
+  for (const auto& disk : units_.disks)
+    self_->request(disk, caf::infinite, actors::ready_atom_v)
+        .then(
+            [this, boot = boot_] {
+              if (boot == boot_ && --disks_pending_ == 0 && !tearing_down_) boot_machine();
+            },
             [this](const caf::error& why) { on_boot_failed(why); });
   if (plan_->sandbox && units_.link) {
     // on_agent_ready() goes on; this is for an agent with which there is no speaking.
@@ -107,6 +114,12 @@ caf::result<void> VmState::start() {
     self_->delayed_send(self_, kAgentDeadline, protocol::deadline_atom_v, boot_);
   }
   return promise;
+}
+
+void VmState::boot_machine() {
+  self_->request(units_.machine, caf::infinite, protocol::boot_atom_v)
+      .then([this](const protocol::VcpuInfos& vcpus) { on_running(vcpus); },
+            [this](const caf::error& why) { on_boot_failed(why); });
 }
 
 void VmState::on_boot_failed(const caf::error& why) {
@@ -249,59 +262,6 @@ caf::result<std::string> VmState::kernel_log() {
   return *promise;
 }
 
-bool VmState::machine_failed() const {
-  return report_ && (report_->panicked || report_->end.cause == hypervisor::EndCause::Failed);
-}
-
-VmStatus VmState::final_status() const {
-  const auto with_log = [this](std::string text) {
-    const auto from = kernel_log_.size() > 1000 ? kernel_log_.size() - 1000 : 0;
-    if (!kernel_log_.empty()) text += "; the kernel's last lines: " + kernel_log_.substr(from);
-    return VmStatus::failed(std::move(text));
-  };
-  using hypervisor::EndCause;
-  // The machine's own words first: what else failed did so because of it, or tells less.
-  if (machine_failed()) {
-    std::string why = report_->panicked ? "the guest's kernel panicked" : report_->end.message;
-    if (failure_ && why.find(*failure_) == std::string::npos) why += "; " + *failure_;
-    return with_log(std::move(why));
-  }
-  if (failure_) return with_log(*failure_);
-  if (!report_) return VmStatus::stopped(std::nullopt);
-  switch (report_->end.cause) {
-    case EndCause::Killed:
-      return VmStatus::stopped(exit_code_);  // a command that had ended keeps its status
-    case EndCause::Failed:
-    case EndCause::PowerOff:
-    case EndCause::Reset:
-    case EndCause::Panic:
-      break;
-  }
-  if (exit_code_) return VmStatus::stopped(exit_code_);
-  if (plan_->sandbox && !stop_requested_) return with_log("the guest ended before its command did");
-  return VmStatus::stopped(0);
-}
-
-void VmState::finish() {
-  const auto last = final_status();
-  units_ = {};
-  agent_ready_ = false;
-  services_.runtime_dir.remove_vm_dir(plan_->id);
-  const auto* failed = last.get_if<VmStatus::Failed>();
-  set_status(last, failed != nullptr ? failed->message : "the machine has ended");
-  const capsa::error ended(ErrorCode::VmEnded,
-                           failed != nullptr ? failed->message : "the VM ended before it ran");
-  if (main_failure_ && machine_failed()) main_failure_ = ended;
-  if (starting_.pending()) starting_.deliver(protocol::to_caf(ended));
-  for (auto& promise : stopping_)
-    promise.deliver(caf::unit);
-  stopping_.clear();
-  protocol::fail_all(waiting_main_, protocol::to_caf(main_failure_.value_or(ended)));
-  answer_waiters();
-  if (dropped_) self_->quit();
-  keep_ = nullptr;
-}
-
 protocol::VmUnit::behavior_type VmState::make_behavior() {
   using namespace protocol;
   return {
@@ -358,6 +318,10 @@ protocol::VmUnit::behavior_type VmState::make_behavior() {
       [this](shares_atom) -> caf::result<std::vector<ShareActor>> {
         if (!up()) return not_running();
         return units_.shares;
+      },
+      [this](disks_atom) -> caf::result<std::vector<DiskActor>> {
+        if (!up()) return not_running();
+        return std::vector<DiskActor>(units_.disks.begin(), units_.disks.end());
       },
       [this](vsock_atom, std::uint32_t port) -> caf::result<VsockPortActor> {
         if (!up()) return not_running();

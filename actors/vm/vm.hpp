@@ -38,6 +38,7 @@ class VmState {
   caf::result<void> stop(caf::timespan grace);
   caf::result<void> kill();
   void on_running(const protocol::VcpuInfos& vcpus);
+  void boot_machine();
   void on_boot_failed(const caf::error& why);
   void on_ended(const protocol::EndBox& report);
   void on_down(const caf::down_msg& down);
@@ -91,6 +92,7 @@ class VmState {
   // Itself, from start() until nothing of the boot is left: CAF ends an actor that nobody refers
   // to, and a VM whose last handle is gone has units to wait for, which do not refer to it.
   caf::strong_actor_ptr keep_;
+  std::size_t disks_pending_ = 0;  // not yet open
   bool tearing_down_ = false;
   bool agent_ready_ = false;
   bool stop_requested_ = false;

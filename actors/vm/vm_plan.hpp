@@ -22,7 +22,9 @@ struct VmPlan {
   std::string command_line;
   std::optional<SandboxCommand> sandbox;
   std::uint32_t guest_cid = 3;
-  qemu::QemuInfo qemu;
+  /// Qemu, or Kvm: what Auto has come to.
+  Backend backend = Backend::Qemu;
+  qemu::QemuInfo qemu;  ///< Backend::Qemu
   Accelerator accelerator = Accelerator::Auto;
 };
 

@@ -1,4 +1,5 @@
 #include <actors/agent_link/agent_link.hpp>
+#include <actors/disk/disk.hpp>
 #include <actors/loop/loop_actor.hpp>
 #include <actors/machine/machine.hpp>
 #include <actors/protocol/spawn.hpp>
@@ -7,7 +8,10 @@
 #include <actors/vm/vm_units.hpp>
 #include <actors/vsock/vsock_device.hpp>
 #include <actors/vsock/vsock_port.hpp>
+#include <backends/kvm/machine.hpp>
 #include <backends/qemu/machine.hpp>
+#include <backends/vhost_user/server.hpp>
+#include <backends/virtio/mmio/transport.hpp>
 
 #include <sys/socket.h>
 
@@ -17,6 +21,9 @@ namespace {
 
 // build() refuses what the machine cannot have, without knowing the machine.
 static_assert(kVirtioSlots == qemu::kVirtioSlots && kVirtioSlotsAcpi == qemu::kVirtioSlotsAcpi);
+
+// One for each vCPU saves it locks; beyond that they only cost memory, as one thread serves all.
+constexpr unsigned kMaxDiskQueues = 4;
 
 /// Our end and the machine's.
 result<std::pair<UniqueFd, UniqueFd>> socket_pair() {
@@ -48,6 +55,35 @@ virtio::fs::ShareConfig device_config(const ShareConfig& share, std::string tag)
   return out;
 }
 
+/// A device that is to be made, as the machine and as its actor see it.
+struct Connection {
+  hypervisor::DeviceSpec spec;
+  protocol::LinkDevice link;
+};
+
+/// `handed_over` keeps what the machine borrows until it has started.
+result<Connection> connect_device(Backend backend, hypervisor::DeviceSpec spec,
+                                  std::vector<UniqueFd>& handed_over) {
+  if (backend == Backend::Kvm) {
+    spec.slot = std::make_shared<virtio::mmio::Slot>();
+    return Connection{spec, [slot = spec.slot](Loop& loop, virtio::Device& device,
+                                               const virtio::DeviceLink::OnClosed&) {
+                        slot->transport = virtio::mmio::Transport::create(loop, device);
+                        return slot->transport;
+                      }};
+  }
+  auto ends = socket_pair();
+  if (!ends.ok()) return ends.error();
+  spec.fd = ends->second.get();
+  handed_over.push_back(std::move(ends->second));
+  return Connection{
+      spec, [ours = std::make_shared<UniqueFd>(std::move(ends->first))](
+                Loop& loop, virtio::Device& device, virtio::DeviceLink::OnClosed on_closed) {
+        return std::make_shared<vhost_user::Server>(loop, std::move(*ours), device,
+                                                    std::move(on_closed));
+      }};
+}
+
 std::optional<qemu::Accelerator> qemu_accelerator(Accelerator which) {
   switch (which) {
     case Accelerator::Kvm:
@@ -60,7 +96,34 @@ std::optional<qemu::Accelerator> qemu_accelerator(Accelerator which) {
   return std::nullopt;
 }
 
+machine::MakeMachine machine_maker(Services& services, const VmPlan& plan,
+                                   hypervisor::MachineSpec spec) {
+  using Made = result<std::unique_ptr<hypervisor::Machine>>;
+  if (plan.backend == Backend::Kvm)
+    return [spec = std::move(spec)](Loop& where) -> Made {
+      return std::unique_ptr<hypervisor::Machine>(std::make_unique<kvm::KvmMachine>(where, spec));
+    };
+  qemu::MachineOptions options;
+  options.accelerator = qemu_accelerator(plan.accelerator);
+  return [&services, qemu = plan.qemu, spec = std::move(spec), options](Loop& where) -> Made {
+    return std::unique_ptr<hypervisor::Machine>(
+        std::make_unique<qemu::QemuMachine>(where, services.spawner(), qemu, spec, options));
+  };
+}
+
 }  // namespace
+
+std::vector<VmDisk> disks_of(const LinuxDirectBootConfig& boot, const VmConfig& config) {
+  std::vector<VmDisk> out;
+  // Linux: vda to vdz, then vdaa; a machine has far fewer.
+  const auto add = [&out](const DiskImage& image) {
+    out.push_back({image, std::string("/dev/vd") + static_cast<char>('a' + out.size())});
+  };
+  if (boot.root_disk) add(*boot.root_disk);
+  for (const auto& image : config.disks)
+    add(image);
+  return out;
+}
 
 std::string share_tag(const VmPlan& plan, std::size_t index) {
   // A sandbox's target is a path, too long for a tag; the agent mounts by these instead.
@@ -92,6 +155,7 @@ result<void> make_units(VmUnits& units, Services& services, loop::EpollLoop& loo
   spec.cpus = plan.config.resources.cpus;
   spec.memory_mb = plan.config.resources.memory_mb;
   spec.acpi = plan.boot.acpi;
+  spec.nested = plan.config.nested;
   spec.runtime_dir = *dir;
   std::vector<UniqueFd> handed_over;
 
@@ -100,22 +164,39 @@ result<void> make_units(VmUnits& units, Services& services, loop::EpollLoop& loo
     auto device = virtio::fs::FsDevice::create(device_config(plan.config.shares[i], tag),
                                                services.files().make_executor(loop));
     if (!device.ok()) return device.error();
-    auto ends = socket_pair();
-    if (!ends.ok()) return ends.error();
-    spec.devices.push_back({hypervisor::VhostUserDevice::Kind::Fs, ends->second.get(), tag});
-    handed_over.push_back(std::move(ends->second));
+    auto connection = connect_device(
+        plan.backend, {hypervisor::DeviceSpec::Kind::Fs, -1, tag, 1, nullptr}, handed_over);
+    if (!connection.ok()) return connection.error();
+    spec.devices.push_back(connection->spec);
     units.shares.push_back(loop::spawn_on<actors::ShareActor, share::ShareState>(
         system, loop, std::shared_ptr<virtio::fs::FsDevice>(std::move(*device)),
-        std::move(ends->first)));
+        std::move(connection->link)));
+  }
+
+  for (const auto& [image, device] : disks_of(plan.boot, plan.config)) {
+    disk::DiskPlan disk;
+    disk.image = image;
+    disk.name = device.substr(device.rfind('/') + 1);
+    disk.directory = *dir;
+    disk.queues = static_cast<std::uint16_t>(std::min(plan.config.resources.cpus, kMaxDiskQueues));
+    disk.file_io = [&services, &loop] { return services.file_io(loop); };
+    disk.spawner = &services.spawner();
+    auto connection = connect_device(
+        plan.backend, {hypervisor::DeviceSpec::Kind::Block, -1, {}, disk.queues, nullptr},
+        handed_over);
+    if (!connection.ok()) return connection.error();
+    spec.devices.push_back(connection->spec);
+    units.disks.push_back(loop::spawn_on<protocol::DiskUnit, disk::DiskState>(
+        system, loop, std::move(disk), std::move(connection->link)));
   }
 
   if (plan.config.agent || !plan.config.vsock_ports.empty()) {
-    auto ends = socket_pair();
-    if (!ends.ok()) return ends.error();
-    spec.devices.push_back({hypervisor::VhostUserDevice::Kind::Vsock, ends->second.get(), {}});
-    handed_over.push_back(std::move(ends->second));
+    auto connection = connect_device(
+        plan.backend, {hypervisor::DeviceSpec::Kind::Vsock, -1, {}, 1, nullptr}, handed_over);
+    if (!connection.ok()) return connection.error();
+    spec.devices.push_back(connection->spec);
     units.vsock = loop::spawn_on<protocol::VsockActor, vsock_units::VsockState>(
-        system, loop, std::uint64_t{plan.guest_cid}, std::move(ends->first));
+        system, loop, std::uint64_t{plan.guest_cid}, std::move(connection->link));
     for (const auto& config : plan.config.vsock_ports) {
       auto port = make_port(services, loop, units.vsock, config);
       if (!port.ok()) return port.error();
@@ -139,16 +220,9 @@ result<void> make_units(VmUnits& units, Services& services, loop::EpollLoop& loo
   spec.serial_fd = serial->second.get();
   handed_over.push_back(std::move(serial->second));
 
-  qemu::MachineOptions options;
-  options.accelerator = qemu_accelerator(plan.accelerator);
-  machine::MakeMachine make = [&services, qemu = plan.qemu, spec = std::move(spec), options](
-                                  Loop& where) -> result<std::unique_ptr<hypervisor::Machine>> {
-    std::unique_ptr<hypervisor::Machine> made =
-        std::make_unique<qemu::QemuMachine>(where, services.spawner(), qemu, spec, options);
-    return made;
-  };
   units.machine = loop::spawn_on<protocol::MachineActor, machine::MachineState>(
-      system, loop, std::move(make), std::move(handed_over), std::move(serial->first), vm);
+      system, loop, machine_maker(services, plan, std::move(spec)), std::move(handed_over),
+      std::move(serial->first), vm);
   return {};
 }
 

@@ -17,6 +17,7 @@ struct VmUnits {
   protocol::AgentLink link;
   std::map<std::uint32_t, protocol::VsockPort> ports;
   std::vector<actors::ShareActor> shares;
+  std::vector<protocol::DiskUnit> disks;
   std::vector<actors::VcpuActor> vcpus;
 
   template <class F>
@@ -27,6 +28,8 @@ struct VmUnits {
     for (const auto& [port, actor] : ports)
       f(caf::actor_cast<caf::strong_actor_ptr>(actor));
     for (const auto& actor : shares)
+      f(caf::actor_cast<caf::strong_actor_ptr>(actor));
+    for (const auto& actor : disks)
       f(caf::actor_cast<caf::strong_actor_ptr>(actor));
     for (const auto& actor : vcpus)
       f(caf::actor_cast<caf::strong_actor_ptr>(actor));
@@ -43,6 +46,9 @@ result<void> make_units(VmUnits& units, Services& services, loop::EpollLoop& loo
 result<protocol::VsockPort> make_port(Services& services, loop::EpollLoop& loop,
                                       const protocol::VsockActor& vsock,
                                       const VsockPortConfig& config);
+
+/// The disks of a VM in their order, the root disk first.
+std::vector<VmDisk> disks_of(const LinuxDirectBootConfig& boot, const VmConfig& config);
 
 /// The tag of a share: what the guest mounts.
 std::string share_tag(const VmPlan& plan, std::size_t index);

@@ -19,17 +19,16 @@ constexpr std::size_t kMaxUnheard = 1024;
 
 }  // namespace
 
-VsockState::VsockState(Self self, loop::EpollLoop& loop, std::uint64_t guest_cid, UniqueFd socket)
+VsockState::VsockState(Self self, loop::EpollLoop& loop, std::uint64_t guest_cid,
+                       const protocol::LinkDevice& link)
     : self_(self),
       loop_(loop),
       device_(std::make_shared<vsock::VsockDevice>(guest_cid, *this)),
-      server_(std::make_unique<vhost_user::Server>(
-          loop, std::move(socket), *device_, [self](const result<void>& end) {
-            // The machine closing its end is how every
-            // machine ends; the VM hears of that itself.
-            if (!end.ok() && end.error().code() != ErrorCode::IoError)
-              protocol::end_from_loop(self, protocol::to_caf(end.error()));
-          })) {
+      link_(link(loop, *device_, [self](const result<void>& end) {
+        // The machine closing its end is how every machine ends; the VM hears of that itself.
+        if (!end.ok() && end.error().code() != ErrorCode::IoError)
+          protocol::end_from_loop(self, protocol::to_caf(end.error()));
+      })) {
   self_->set_down_handler([this](const caf::down_msg& down) { on_endpoint_down(down.source); });
 }
 
@@ -43,8 +42,8 @@ void VsockState::on_exit() {
   bound_.clear();
   // Now, while there is a Host for the device to tell of its end; an actor's exit is never inside a
   // callback of the server.
-  server_->close([] {});
-  server_.reset();
+  link_->close([] {});
+  link_.reset();
 }
 
 caf::result<ConnectionId, std::uint64_t> VsockState::connect(std::uint32_t port,

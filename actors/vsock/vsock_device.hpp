@@ -1,9 +1,9 @@
 #pragma once
 
 #include <actors/loop/epoll_loop.hpp>
+#include <actors/protocol/device_link.hpp>
 #include <actors/protocol/internal.hpp>
 #include <actors/vsock/pieces.hpp>
-#include <backends/vhost_user/server.hpp>
 #include <backends/virtio/vsock/device.hpp>
 #include <map>
 #include <memory>
@@ -22,7 +22,8 @@ class VsockState final : public vsock::Host {
   static inline const char* name = "capsa.vsock";
   using Self = protocol::VsockActor::base*;
 
-  VsockState(Self self, loop::EpollLoop& loop, std::uint64_t guest_cid, UniqueFd socket);
+  VsockState(Self self, loop::EpollLoop& loop, std::uint64_t guest_cid,
+             const protocol::LinkDevice& link);
   ~VsockState() override;
 
   protocol::VsockActor::behavior_type make_behavior();
@@ -82,7 +83,7 @@ class VsockState final : public vsock::Host {
   std::uint32_t next_id_ = 1;  // after four thousand million connections it begins anew
   std::vector<vsock::ConnectionKey> heard_;     // those with an inbox
   std::shared_ptr<vsock::VsockDevice> device_;  // what is posted holds it weakly
-  std::unique_ptr<vhost_user::Server> server_;
+  std::shared_ptr<virtio::DeviceLink> link_;
 };
 
 }  // namespace capsa::vsock_units

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <backends/memory/guest_memory.hpp>
 #include <limits>
 #include <string>
@@ -74,6 +75,16 @@ result<std::byte*> map_one(const RegionSpec& spec) {
   // A core file of ours has no business carrying the guest's secrets. Advice only.
   ::madvise(base, spec.size + lead, MADV_DONTDUMP);
   return static_cast<std::byte*>(base) + lead;
+}
+
+/// A page of the file is one of the mapping: map_one() begins where the file's pages do.
+bool whole_pages(std::span<std::byte> bytes) {
+  return reinterpret_cast<std::uintptr_t>(bytes.data()) % page_size() == 0 &&
+         bytes.size() % page_size() == 0;
+}
+
+bool give_back(std::span<std::byte> pages) {
+  return ::madvise(pages.data(), pages.size(), MADV_REMOVE) == 0;
 }
 
 }  // namespace
@@ -150,6 +161,34 @@ bool GuestMemory::write(GuestAddress address, std::span<const std::byte> in) con
   if (!bytes) return false;
   if (!in.empty()) std::memcpy(bytes->data(), in.data(), in.size());
   return true;
+}
+
+bool GuestMemory::discard(GuestAddress address, std::uint64_t length) const {
+  // A region may end where the address space does: a range must not go on at 0.
+  if (wraps(address, length)) return false;
+  // All of it is looked at before any of it goes. At most one piece per region.
+  std::array<std::span<std::byte>, kMaxRegions> pieces;
+  std::size_t count = 0;
+  while (length != 0) {
+    const auto piece = slice_beginning(address, length);
+    if (!piece || !whole_pages(*piece)) return false;
+    pieces[count++] = *piece;
+    address += piece->size();
+    length -= piece->size();
+  }
+  return std::all_of(pieces.begin(), pieces.begin() + static_cast<std::ptrdiff_t>(count),
+                     give_back);
+}
+
+bool GuestMemory::discard(std::span<std::byte> bytes) const {
+  if (bytes.empty()) return true;
+  const bool ours = std::any_of(regions_.begin(), regions_.end(), [bytes](const Region& region) {
+    // Compared as numbers: the pointers may belong to different mappings.
+    const auto begin = reinterpret_cast<std::uintptr_t>(region.host);
+    const auto at = reinterpret_cast<std::uintptr_t>(bytes.data());
+    return at >= begin && at - begin < region.size && bytes.size() <= region.size - (at - begin);
+  });
+  return ours && whole_pages(bytes) && give_back(bytes);
 }
 
 std::optional<GuestAddress> GuestMemory::from_user_address(std::uint64_t user_address,

@@ -26,6 +26,7 @@ class ChildMonitor {
 
   pid_t pid() const noexcept { return child_.pid(); }
   void kill() noexcept { child_.kill(); }
+  void terminate() noexcept { child_.terminate(); }
   /// The last bytes of standard error.
   const std::string& errors() const noexcept { return errors_; }
 

@@ -67,6 +67,10 @@ void ChildProcess::kill() noexcept {
   if (child_.pid != 0) ::syscall(SYS_pidfd_send_signal, child_.pidfd.get(), SIGKILL, nullptr, 0);
 }
 
+void ChildProcess::terminate() noexcept {
+  if (child_.pid != 0) ::syscall(SYS_pidfd_send_signal, child_.pidfd.get(), SIGTERM, nullptr, 0);
+}
+
 std::optional<ExitStatus> ChildProcess::try_reap() {
   if (child_.pid == 0) return std::nullopt;
   auto status = wait_for(child_.pidfd.get(), WNOHANG);

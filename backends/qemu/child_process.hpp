@@ -55,6 +55,8 @@ class ChildProcess {
 
   /// SIGKILL. Through the descriptor, so never to another process.
   void kill() noexcept;
+  /// SIGTERM, in the same way: it may end in order.
+  void terminate() noexcept;
   /// Its status if it has ended; gives the process number back and removes the pid file.
   std::optional<ExitStatus> try_reap();
 

@@ -3,8 +3,8 @@
 namespace capsa::qemu {
 namespace {
 
+using hypervisor::DeviceSpec;
 using hypervisor::MachineSpec;
-using hypervisor::VhostUserDevice;
 
 // 0 to 2 are the standard streams.
 constexpr int kFirstFd = 3;
@@ -34,7 +34,7 @@ bool has_nul(std::string_view text) {
 result<void> check_devices(const MachineSpec& spec) {
   for (const auto& device : spec.devices) {
     if (device.fd < 0) return invalid("devices: a vhost-user device without a socket");
-    if (device.kind != VhostUserDevice::Kind::Fs) continue;
+    if (device.kind != DeviceSpec::Kind::Fs) continue;
     if (device.tag.empty() || device.tag.size() > kMaxFsTag || has_nul(device.tag))
       return invalid("share tag \"" + device.tag + "\" cannot be told to the guest",
                      "use 1 to 36 bytes");
@@ -97,8 +97,9 @@ void add_machine(Builder& to, const MachineSpec& spec, Accelerator accelerator) 
                    ",pit=on,pic=on,rtc=on,isa-serial=on,memory-backend=mem,dump-guest-core=off");
   if (accelerator == Accelerator::Tcg) {
     to.add("-accel", std::string("tcg,thread=multi,tb-size=") + kTranslationCache);
-    // Five-level paging, which nothing here needs, made plain "max" hang in some runs.
-    to.add("-cpu", "max,la57=off");
+    // Five-level paging, which nothing here needs, made plain "max" hang in some runs. Inner guests
+    // hang on any "max" (it has a virtual interrupt flag); a plain EPYC has SVM and runs them.
+    to.add("-cpu", spec.nested ? "EPYC" : "max,la57=off");
   } else {
     to.add("-accel", "kvm");
     to.add("-cpu", "host");
@@ -129,12 +130,16 @@ void add_devices(Builder& to, const MachineSpec& spec) {
     const std::string id = "vhost" + std::to_string(index++);
     to.add_socket(id, device.fd);
     switch (device.kind) {
-      case VhostUserDevice::Kind::Fs:
+      case DeviceSpec::Kind::Fs:
         to.add("-device",
                "vhost-user-fs-device,chardev=" + id + ",tag=" + escape_option(device.tag));
         break;
-      case VhostUserDevice::Kind::Vsock:
+      case DeviceSpec::Kind::Vsock:
         to.add("-device", "vhost-user-vsock-device,chardev=" + id);
+        break;
+      case DeviceSpec::Kind::Block:
+        to.add("-device", "vhost-user-blk,chardev=" + id +
+                              ",num-queues=" + std::to_string(device.queues));
         break;
     }
   }

@@ -7,8 +7,9 @@
 #include <backends/qemu/machine.hpp>
 #include <backends/qemu/machine_end.hpp>
 #include <backends/qemu/qmp_channel.hpp>
-#include <backends/qemu/vcpu_threads.hpp>
+
 #include <backends/runtime_dir/libexec.hpp>
+#include <backends/vcpu_threads.hpp>
 #include <cerrno>
 
 namespace capsa::qemu {
@@ -54,7 +55,7 @@ std::optional<std::vector<VcpuInfo>> parse_vcpus(const json& reply, unsigned exp
     const auto thread = number_of(one, "thread-id");
     if (!index || !thread || *index >= expected || *thread == 0 || *thread > 0x7fffffff)
       return std::nullopt;
-    vcpus.push_back({static_cast<unsigned>(*index), static_cast<std::int64_t>(*thread)});
+    vcpus.push_back({static_cast<unsigned>(*index), static_cast<std::int64_t>(*thread), nullptr});
   }
   std::sort(vcpus.begin(), vcpus.end(),
             [](const VcpuInfo& a, const VcpuInfo& b) { return a.index < b.index; });
@@ -368,13 +369,13 @@ void QemuMachine::kill() {
 result<VcpuStats> QemuMachine::vcpu_stats(unsigned index) const {
   const auto thread = impl_->thread_of(index);
   if (!thread) return thread.error();
-  return thread_stats(impl_->pid(), *thread);
+  return hypervisor::thread_stats(impl_->pid(), *thread);
 }
 
 result<void> QemuMachine::pin_vcpu(unsigned index, const std::vector<unsigned>& host_cpus) {
   const auto thread = impl_->thread_of(index);
   if (!thread) return thread.error();
-  return pin_thread(impl_->pid(), *thread, host_cpus);
+  return hypervisor::pin_thread(impl_->pid(), *thread, host_cpus);
 }
 
 }  // namespace capsa::qemu

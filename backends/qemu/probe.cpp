@@ -1,13 +1,12 @@
 #include <fcntl.h>
-#include <linux/kvm.h>
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
-#include <sys/ioctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
+#include <backends/kvm_device.hpp>
 #include <backends/qemu/probe.hpp>
 #include <capsa/detail/unique_fd.hpp>
 #include <cerrno>
@@ -117,25 +116,6 @@ result<std::string> run_for_version(const std::filesystem::path& program) {
 
 }  // namespace
 
-result<void> probe_kvm(const std::filesystem::path& device) {
-  const UniqueFd opened(::open(device.c_str(), O_RDWR | O_CLOEXEC));
-  if (!opened) {
-    const int reason = errno;
-    if (reason == ENOENT)
-      return error(ErrorCode::BackendUnavailable, "there is no " + device.string(),
-                   "turn virtualization on in the firmware, or nested virtualization on for this "
-                   "machine, and load kvm_intel or kvm_amd");
-    if (reason == EACCES || reason == EPERM)
-      return error(ErrorCode::PermissionDenied, "this user may not open " + device.string(),
-                   "join the group kvm: sudo usermod -aG kvm \"$USER\", then log in again");
-    return error_from_errno(reason, "open " + device.string());
-  }
-  const int version = ::ioctl(opened.get(), KVM_GET_API_VERSION, 0);
-  if (version != KVM_API_VERSION)
-    return error(ErrorCode::BackendUnavailable, device.string() + " is not a usable KVM device");
-  return {};
-}
-
 result<QemuInfo> find_qemu(const std::filesystem::path& explicit_path) {
   auto program = locate(explicit_path);
   if (!program) return program.error();
@@ -152,7 +132,7 @@ result<QemuInfo> find_qemu(const std::filesystem::path& explicit_path) {
                      to_string(kOldestQemu) + " or newer is needed",
                  kInstallHint);
   QemuInfo info{*program, *version, true, {}};
-  if (const auto kvm = probe_kvm(); !kvm) {
+  if (const auto kvm = hypervisor::probe_kvm(); !kvm) {
     info.kvm = false;
     info.kvm_reason = kvm.error().message();
     if (!kvm.error().hint().empty()) info.kvm_reason += "; " + kvm.error().hint();

@@ -22,7 +22,4 @@ struct QemuInfo {
 /// BackendUnavailable where there is none or it does not run, UnsupportedFeature below 7.2.
 result<QemuInfo> find_qemu(const std::filesystem::path& explicit_path = {});
 
-/// Whether a KVM device can be used; else why not. `device` is /dev/kvm but in tests.
-result<void> probe_kvm(const std::filesystem::path& device = "/dev/kvm");
-
 }  // namespace capsa::qemu

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <backends/vhost_user/session.hpp>
+#include <backends/virtio/link.hpp>
 #include <capsa/loop.hpp>
 #include <map>
 
@@ -8,22 +9,17 @@ namespace capsa::vhost_user {
 
 /// Serves one device over one connected vhost-user socket, on a loop: receives messages with their
 /// descriptors, watches the kicks. All calls and callbacks on the loop's thread.
-class Server final : private SessionHost {
+class Server final : public virtio::DeviceLink, private SessionHost {
  public:
-  /// Called once where the connection ends by itself, after the device came to rest: without an
-  /// error where the peer hung up between two messages, which is how a hypervisor ends. From the
-  /// loop, never from inside a call; may destroy the server.
-  using OnClosed = std::function<void(result<void>)>;
-
-  /// `socket` is a connected unix stream socket. `loop` and `device` outlive the server, and the
-  /// device its own reset.
+  /// `socket` is a connected unix stream socket. `on_closed` has no error where the peer hung up
+  /// between two messages, which is how a hypervisor ends. `loop` and `device` outlive the server,
+  /// and the device its own reset.
   Server(Loop& loop, UniqueFd socket, virtio::Device& device, OnClosed on_closed);
   /// Ends at once; a running device is reset and may still be coming to rest (close() waits).
   ~Server() override;
 
-  /// Hangs up. `done` is called once the device is at rest, possibly before close() returns, and
-  /// may destroy the server; on_closed is not called any more.
-  void close(std::function<void()> done);
+  /// Hangs up. `done` is called once the device is at rest.
+  void close(std::function<void()> done) override;
 
   /// Whether the device is active.
   bool running() const noexcept { return session_.running(); }

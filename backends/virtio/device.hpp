@@ -22,6 +22,9 @@ struct DeviceIdentity {
   /// How many of the first queues must be set up before the device can run. The rest may be
   /// absent: over vhost-user QEMU keeps vsock's event queue to itself.
   std::uint16_t required_queues = 0;
+  /// Bytes of configuration space that read_config() can give; the transport may show them to the
+  /// driver from a copy of its own, renewed at Interrupt::config_changed().
+  std::size_t config_size = 0;
 };
 
 /// How a device interrupts its driver. Called on the device's own thread; cheap; never blocks.
@@ -29,6 +32,9 @@ class Interrupt {
  public:
   virtual ~Interrupt() = default;
   virtual void signal(QueueIndex queue) = 0;
+  /// Tells that configuration space has changed (virtio 1.2, 2.3). Ignored by transports that
+  /// cannot pass it on, so no device may depend on it for more than news.
+  virtual void config_changed() {}
 };
 
 /// What the transport hands over when the driver is ready. `queues` and `interrupt` stay the

@@ -41,6 +41,16 @@ struct ShareStats {
   std::uint64_t requests = 0;  ///< FUSE requests answered
 };
 
+/// What a disk has done since its VM started.
+struct DiskStats {
+  std::uint64_t reads = 0;
+  std::uint64_t writes = 0;
+  std::uint64_t flushes = 0;
+  std::uint64_t read_bytes = 0;
+  std::uint64_t written_bytes = 0;
+  std::uint64_t errors = 0;  ///< requests that the image's own file or server failed
+};
+
 }  // namespace capsa::actors
 
 CAF_BEGIN_TYPE_ID_BLOCK(capsa, caf::first_custom_type_id + 600)
@@ -66,6 +76,7 @@ CAF_ADD_TYPE_ID(capsa, (std::function<void(std::string_view)>))
 CAF_ADD_TYPE_ID(capsa, (capsa::actors::FdBox))
 CAF_ADD_TYPE_ID(capsa, (capsa::actors::StartedProcess))
 CAF_ADD_TYPE_ID(capsa, (capsa::actors::ShareStats))
+CAF_ADD_TYPE_ID(capsa, (capsa::actors::DiskStats))
 
 CAF_ADD_ATOM(capsa, capsa::actors, start_atom, "start")
 CAF_ADD_ATOM(capsa, capsa::actors, stop_atom, "stop")
@@ -81,6 +92,7 @@ CAF_ADD_ATOM(capsa, capsa::actors, agent_atom, "agent")
 CAF_ADD_ATOM(capsa, capsa::actors, vcpus_atom, "vcpus")
 CAF_ADD_ATOM(capsa, capsa::actors, vsock_atom, "vsock")
 CAF_ADD_ATOM(capsa, capsa::actors, shares_atom, "shares")
+CAF_ADD_ATOM(capsa, capsa::actors, disks_atom, "disks")
 CAF_ADD_ATOM(capsa, capsa::actors, main_atom, "main")
 CAF_ADD_ATOM(capsa, capsa::actors, stats_atom, "stats")
 CAF_ADD_ATOM(capsa, capsa::actors, pin_atom, "pin")
@@ -127,6 +139,7 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(std::function<void(std::string_view)>)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(capsa::actors::FdBox)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(capsa::actors::StartedProcess)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(capsa::actors::ShareStats)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(capsa::actors::DiskStats)
 
 namespace capsa::actors {
 
@@ -165,6 +178,9 @@ using VsockPortActor = caf::typed_actor<caf::replies_to<connect_atom>::with<FdBo
 
 /// One share of a running machine.
 using ShareActor = caf::typed_actor<caf::replies_to<stats_atom>::with<ShareStats>>;
+
+/// One disk of a running machine.
+using DiskActor = caf::typed_actor<caf::replies_to<stats_atom>::with<DiskStats>>;
 
 /// The session with the agent of a running guest. Requests wait until the agent has reported.
 using AgentActor = caf::typed_actor<
@@ -206,6 +222,7 @@ using VmActor = caf::typed_actor<
     caf::replies_to<main_atom>::with<StartedProcess>,
     caf::replies_to<vcpus_atom>::with<std::vector<VcpuActor>>,
     caf::replies_to<shares_atom>::with<std::vector<ShareActor>>,
+    caf::replies_to<disks_atom>::with<std::vector<DiskActor>>,
     caf::replies_to<vsock_atom, std::uint32_t>::with<VsockPortActor>>;
 
 /// Adds this library's message types and error category, and sets the scheduler it is made for. For
@@ -230,3 +247,4 @@ capsa::error to_capsa_error(const caf::error& e);
 
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(std::vector<capsa::actors::VcpuActor>)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(std::vector<capsa::actors::ShareActor>)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(std::vector<capsa::actors::DiskActor>)

@@ -5,6 +5,7 @@
 #include <capsa/agent.hpp>
 #include <capsa/config.hpp>
 #include <capsa/console.hpp>
+#include <capsa/disk.hpp>
 #include <capsa/error.hpp>
 #include <capsa/future.hpp>
 #include <capsa/guest.hpp>

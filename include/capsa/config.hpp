@@ -1,5 +1,6 @@
 #pragma once
 
+#include <capsa/disk.hpp>
 #include <capsa/kernel_command_line.hpp>
 #include <chrono>
 #include <cstdint>
@@ -20,11 +21,17 @@ struct LinuxDirectBootConfig {
   /// Whether the kernel finds its devices through ACPI, as distribution kernels do. Without ACPI it
   /// needs CONFIG_VIRTIO_MMIO_CMDLINE_DEVICES, and has neither power button nor power-off.
   bool acpi = true;
+  /// /dev/vda, and the kernel's root= unless the command line has one.
+  std::optional<DiskImage> root_disk;
 
   LinuxDirectBootConfig() = default;
   LinuxDirectBootConfig(std::filesystem::path kernel_path, std::filesystem::path initrd_path)
       : kernel(std::move(kernel_path)), initrd(std::move(initrd_path)) {}
 
+  LinuxDirectBootConfig with_root_disk(DiskImage image) && {
+    root_disk = std::move(image);
+    return std::move(*this);
+  }
   LinuxDirectBootConfig without_acpi() && {
     acpi = false;
     return std::move(*this);
@@ -102,8 +109,11 @@ enum class GuestOs : std::uint8_t { Linux };
 
 /// What makes the machine run.
 enum class Backend : std::uint8_t {
-  Auto,  ///< the best that this machine can do
+  /// What the environment variable CAPSA_BACKEND says (kvm or qemu); else Kvm where it opens, and
+  /// Qemu where it does not or an accelerator was chosen.
+  Auto,
   Qemu,  ///< a QEMU process: on KVM where it opens, else emulated
+  Kvm,   ///< a machine in this process, on /dev/kvm; no QEMU is needed
 };
 
 /// How a QEMU process runs the guest's instructions.
@@ -120,11 +130,13 @@ struct VmConfig {
   bool console = false;
   bool agent = false;  ///< whether an agent in the guest is expected to report
   std::vector<ShareConfig> shares;
+  std::vector<DiskImage> disks;
   std::vector<VsockPortConfig> vsock_ports;
   KernelCommandLine command_line;
   std::optional<std::chrono::milliseconds> timeout;
   Backend backend = Backend::Auto;
   Accelerator accelerator = Accelerator::Auto;
+  bool nested = false;  ///< whether the guest's CPU can run virtual machines of its own
 
   friend bool operator==(const VmConfig&, const VmConfig&) = default;
 };

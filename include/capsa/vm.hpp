@@ -20,10 +20,23 @@ class VcpuImpl;
 struct HandleAccess;
 }  // namespace detail
 
-/// Host CPU time that one vCPU has used.
+/// How often the run loop of one vCPU had to leave its guest, by reason.
+struct VcpuExits {
+  std::uint64_t port = 0;         ///< the guest read or wrote an I/O port
+  std::uint64_t memory = 0;       ///< the guest read or wrote a device's register
+  std::uint64_t interrupted = 0;  ///< taken out by us, or by a signal
+  std::uint64_t halt = 0;
+  std::uint64_t shutdown = 0;  ///< a CPU gave up (triple fault)
+  std::uint64_t system_event = 0;
+  std::uint64_t other = 0;
+  friend bool operator==(const VcpuExits&, const VcpuExits&) = default;
+};
+
+/// What one vCPU has used of its host.
 struct VcpuStats {
-  std::chrono::nanoseconds user{0};
-  std::chrono::nanoseconds system{0};
+  std::chrono::nanoseconds user{0};    ///< CPU time, what the guest ran included; in steps of 10 ms
+  std::chrono::nanoseconds system{0};  ///< CPU time in the kernel
+  std::optional<VcpuExits> exits;      ///< on the KVM backend
   friend bool operator==(const VcpuStats&, const VcpuStats&) = default;
 };
 
@@ -46,6 +59,13 @@ class Vcpu {
   friend struct detail::HandleAccess;
   std::shared_ptr<detail::VcpuImpl> impl_;
   unsigned index_;
+};
+
+/// A disk of a VM.
+struct VmDisk {
+  DiskImage image;
+  std::string device;  ///< "/dev/vda"
+  friend bool operator==(const VmDisk&, const VmDisk&) = default;
 };
 
 /// Keeps a subscription alive; dropping it ends it. A call that runs already is not waited for.
@@ -101,6 +121,9 @@ class VmHandle {
   /// NotRunning unless the VM runs.
   future<std::vector<Vcpu>> vcpus() const;
 
+  /// Its disks, in the order in which the guest numbers them.
+  std::vector<VmDisk> disks() const;
+
   const std::string& name() const;
   ResourceConfig resources() const;
   GuestOs guest_os() const { return GuestOs::Linux; }
@@ -141,6 +164,11 @@ class BuilderMethods {
     config_.shares.push_back(std::move(share));
     return self();
   }
+  /// /dev/vdb, vdc, … in the order given; from /dev/vda on where there is no root disk.
+  Derived disk(DiskImage image) && {
+    config_.disks.push_back(std::move(image));
+    return self();
+  }
   Derived vsock_listen(std::uint32_t port) && {
     return std::move(*this).vsock(VsockPortConfig::listen_auto(port));
   }
@@ -171,6 +199,9 @@ class BuilderMethods {
   }
   Derived backend(Backend which) && { return set(config_.backend, which); }
   Derived accelerator(Accelerator which) && { return set(config_.accelerator, which); }
+  /// Gives the guest a CPU with which its kernel can have a /dev/kvm: an emulated AMD EPYC with SVM
+  /// under TCG, the host's own extensions on KVM, where the host lets them through.
+  Derived nested_virtualization() && { return set(config_.nested, true); }
 
  protected:
   explicit BuilderMethods(std::shared_ptr<detail::RuntimeImpl> runtime)

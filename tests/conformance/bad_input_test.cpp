@@ -105,7 +105,7 @@ BOOST_AUTO_TEST_CASE(a_machine_without_qemu_says_what_to_install) {
   RuntimeOptions options;
   options.qemu = "/no/such/qemu";
   Runtime own(options);
-  const auto e = refused(guest_vm(own));
+  const auto e = refused(guest_vm(own).backend(Backend::Qemu));
   BOOST_TEST(e.code() == ErrorCode::BackendUnavailable);
   BOOST_TEST(e.hint().find("qemu") != std::string::npos, e.what());
 }
@@ -120,7 +120,7 @@ BOOST_AUTO_TEST_CASE(a_qemu_that_ends_at_once_is_reported_in_its_own_words) {
   RuntimeOptions options;
   options.qemu = script;
   Runtime own(options);
-  const auto e = refused(guest_vm(own));
+  const auto e = refused(guest_vm(own).backend(Backend::Qemu));
   BOOST_TEST(e.code() == ErrorCode::BackendFailed, e.what());
   BOOST_TEST(e.message().find("Cannot allocate memory") != std::string::npos, e.what());
   std::filesystem::remove(script);

@@ -23,6 +23,11 @@ const GuestAssets& guest() {
   return assets;
 }
 
+bool on_kvm() {
+  const char* const backend = std::getenv("CAPSA_BACKEND");
+  return backend != nullptr && std::strcmp(backend, "kvm") == 0;
+}
+
 VmBuilder guest_vm(Runtime& where) {
   LinuxDirectBootConfig config(guest().kernel, guest().initrd);
   config.acpi = guest().acpi;

@@ -13,6 +13,9 @@ const GuestAssets& guest();
 /// A builder for a plain VM of the prepared guest, with all that its kernel needs.
 VmBuilder guest_vm(Runtime& runtime);
 
+/// Whether the VMs of this program are machines of our own on KVM: see CAPSA_BACKEND.
+bool on_kvm();
+
 /// The runtime of this test program.
 Runtime& runtime();
 

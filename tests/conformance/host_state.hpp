@@ -19,6 +19,9 @@ struct HostState {
 HostState host_state();
 /// Processes below this one that run QEMU.
 std::vector<int> qemu_processes(int parent);
+
+/// How many machines this program runs: QEMU processes, and machines of KVM in this process.
+std::size_t machines_here();
 /// Files and directories below `dir`.
 std::size_t entries_below(const std::filesystem::path& dir);
 /// Whether `condition` becomes true within ten seconds; looks every 10 ms, as what it looks at

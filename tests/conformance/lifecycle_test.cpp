@@ -79,7 +79,7 @@ BOOST_AUTO_TEST_CASE(a_vm_goes_through_its_life_and_boots_again) {
   vm.kill().get();
   BOOST_TEST(vm.status() == VmStatus::stopped(std::nullopt));
   BOOST_TEST((vm.wait().get() == std::optional<int>()));
-  BOOST_TEST(test::qemu_processes(::getpid()).empty());
+  BOOST_TEST(test::machines_here() == 0U);
 
   std::lock_guard lock(mutex);
   const auto count = [&](VmEvent::Kind kind) {
@@ -130,7 +130,7 @@ BOOST_AUTO_TEST_CASE(a_kill_right_after_the_start_is_kept) {
     BOOST_TEST((vm.wait().get() == std::optional<int>()));
     const auto started = code_of(std::move(starting));
     BOOST_TEST((!started || *started == ErrorCode::VmEnded), started);
-    BOOST_TEST(test::qemu_processes(::getpid()).empty());
+    BOOST_TEST(test::machines_here() == 0U);
   }
 }
 
@@ -139,14 +139,14 @@ BOOST_AUTO_TEST_CASE(a_drop_or_a_shutdown_right_after_the_start_leaves_no_proces
     auto starting = guest_vm(runtime()).build().get().start();
     BOOST_TEST(code_of(std::move(starting)).has_value());
     BOOST_TEST(test::eventually([] { return runtime().live_vms() == 0; }));
-    BOOST_TEST(test::qemu_processes(::getpid()).empty());
+    BOOST_TEST(test::machines_here() == 0U);
 
     Runtime own;
     auto vm = guest_vm(own).build().get();
     starting = vm.start();
     own.shutdown();
     BOOST_TEST(starting.wait_for(0s));
-    BOOST_TEST(test::qemu_processes(::getpid()).empty());
+    BOOST_TEST(test::machines_here() == 0U);
   }
 }
 
@@ -172,9 +172,9 @@ BOOST_AUTO_TEST_CASE(a_dropped_handle_leaves_no_process) {
   {
     auto vm = guest_vm(runtime()).build().get();
     vm.start().get();
-    BOOST_TEST(test::qemu_processes(::getpid()).size() == 1U);
+    BOOST_TEST(test::machines_here() == 1U);
   }
-  BOOST_TEST(test::eventually([] { return test::qemu_processes(::getpid()).empty(); }));
+  BOOST_TEST(test::eventually([] { return test::machines_here() == 0U; }));
   BOOST_TEST(test::eventually([] { return runtime().live_vms() == 0; }));
 }
 

@@ -93,7 +93,7 @@ BOOST_AUTO_TEST_CASE(whose_command_does_not_exist_says_so) {
 
 BOOST_AUTO_TEST_CASE(whose_machine_fails_tells_the_machines_words) {
   test::guest();
-  {
+  if (!test::on_kvm()) {
     auto vm = runtime().sandbox().run("/bin/sh", {"-c", "sleep infinity"}).build().get();
     vm.main_process().get();
     const auto machines = test::qemu_processes(::getpid());

@@ -9,6 +9,7 @@
 #include <sstream>
 #include <tests/conformance/guest_fixture.hpp>
 #include <tests/conformance/host_state.hpp>
+#include <tests/support/vhost_link.hpp>
 #include <thread>
 
 using namespace capsa;
@@ -85,7 +86,7 @@ std::pair<caf::error, std::chrono::nanoseconds> end_of_share(
   UniqueFd machine(ends[1]);
   const std::weak_ptr<virtio::fs::FsDevice> alive = device;
   auto actor = loop::spawn_on<actors::ShareActor, share::ShareState>(
-      system, loop, std::move(device), UniqueFd(ends[0]));
+      system, loop, std::move(device), test::vhost_link(UniqueFd(ends[0])));
   std::promise<caf::error> ended;
   actor->attach_functor([&ended](const caf::error& why) { ended.set_value(why); });
   const auto began = std::chrono::steady_clock::now();

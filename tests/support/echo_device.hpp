@@ -23,7 +23,8 @@ class EchoDevice final : public virtio::Device {
             .name = "echo",
             .features = kFeatures,
             .queue_sizes = {16, 16, 16},
-            .required_queues = 2};
+            .required_queues = 2,
+            .config_size = 16};
   }
   void read_config(std::size_t offset, std::span<std::byte> out) const override {
     for (std::size_t i = 0; i < out.size(); ++i) {

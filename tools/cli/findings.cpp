@@ -1,6 +1,8 @@
 #include <actors/guest/cache.hpp>
 #include <actors/values/validate.hpp>
 #include <algorithm>
+#include <backends/kvm/host.hpp>
+#include <backends/kvm_device.hpp>
 #include <backends/qemu/probe.hpp>
 #include <backends/runtime_dir/libexec.hpp>
 #include <capsa/guest.hpp>
@@ -25,7 +27,7 @@ Finding find_hypervisor() {
 }
 
 Finding find_kvm() {
-  const auto kvm = qemu::probe_kvm();
+  const auto kvm = hypervisor::probe_kvm();
   return kvm ? found("kvm", false, "/dev/kvm works") : missing("kvm", false, kvm.error());
 }
 
@@ -98,11 +100,17 @@ std::vector<BackendInfo> list_backends() {
   const auto qemu = qemu::find_qemu();
   const std::string path =
       qemu ? qemu->path.string() + ", version " + to_string(qemu->version) : qemu.error().what();
+  const auto own = kvm::check_host();
+  const BackendInfo in_process{
+      "kvm", "kvm", own.ok(),
+      own.ok() ? "a machine in the program that uses capsa" : std::string(own.error().what()),
+      "hardware virtualization; devices in the program's own process, vCPU "
+      "threads behind a system call filter"};
   BackendInfo kvm{"qemu", "kvm", qemu && qemu->kvm, path,
                   "hardware virtualization around a sandboxed process"};
   if (qemu && !qemu->kvm) kvm.detail = qemu->kvm_reason;
   const BackendInfo tcg{"qemu", "tcg", qemu.ok(), path, "none (emulation is no security boundary)"};
-  return {kvm, tcg};
+  return {in_process, kvm, tcg};
 }
 
 }  // namespace capsa::cli

@@ -106,7 +106,8 @@ result<std::vector<std::string>> split_words(std::string_view text) {
 result<Backend> parse_backend(std::string_view text) {
   if (text == "auto") return Backend::Auto;
   if (text == "qemu") return Backend::Qemu;
-  return refused("--backend", text, "there are: auto, qemu");
+  if (text == "kvm") return Backend::Kvm;
+  return refused("--backend", text, "there are: auto, kvm, qemu");
 }
 
 result<Accelerator> parse_accelerator(std::string_view text) {

@@ -129,7 +129,8 @@ void add_run(CLI::App& app, Action& action, const Tail& tail) {
       ->type_name("SECONDS");
   command->add_flag("-t,--tty", words->pty, "Give the command a terminal");
   command->add_flag("-v,--verbose", words->verbosity, "Log what happens; twice for more");
-  command->add_option("--backend", words->backend, "auto or qemu")->capture_default_str();
+  command->add_option("--backend", words->backend, "auto, kvm (in this process) or qemu")
+      ->capture_default_str();
   command->add_option("--accel", words->accelerator, "auto, kvm or tcg")->capture_default_str();
   command->callback([&action, &tail, words, command] {
     action = [words, rest = command->remaining(), &tail] { return run(*words, rest, tail); };

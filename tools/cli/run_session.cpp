@@ -58,6 +58,8 @@ void RunSession::build() {
                 .memory_mb(options_.vm.resources.memory_mb)
                 .backend(options_.vm.backend)
                 .accelerator(options_.vm.accelerator);
+  if (options_.vm.nested) sandbox = std::move(sandbox).nested_virtualization();
+  if (options_.guest) sandbox = std::move(sandbox).guest(*options_.guest);
   for (auto& share : options_.vm.shares)
     sandbox = std::move(sandbox).share(share);
   const std::vector<std::string> arguments(options_.command.begin() + 1, options_.command.end());

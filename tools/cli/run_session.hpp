@@ -13,7 +13,8 @@
 namespace capsa::cli {
 
 struct RunOptions {
-  VmConfig vm;  ///< resources, shares, backend and accelerator count
+  VmConfig vm;                       ///< resources, shares, backend, accelerator and nested count
+  std::optional<GuestAssets> guest;  ///< instead of the one that find_guest() gives
   std::vector<std::string> command;
   std::vector<std::pair<std::string, std::string>> env;
   std::string working_dir;

@@ -118,7 +118,8 @@ void add_vm(CLI::App& app, Action& action) {
   command->add_flag("--no-acpi", words->no_acpi,
                     "No ACPI; the kernel needs CONFIG_VIRTIO_MMIO_CMDLINE_DEVICES");
   command->add_flag("-v,--verbose", words->verbosity, "Log what happens; twice for more");
-  command->add_option("--backend", words->backend, "auto or qemu")->capture_default_str();
+  command->add_option("--backend", words->backend, "auto, kvm (in this process) or qemu")
+      ->capture_default_str();
   command->add_option("--accel", words->accelerator, "auto, kvm or tcg")->capture_default_str();
   command->callback([&action, words] {
     action = [words] {

@@ -8,7 +8,9 @@ find_package(CAF 0.17.6...<0.18 REQUIRED COMPONENTS core)
 target_compile_features(capsa_base INTERFACE cxx_std_20)
 
 set(_capsa_floors
-  capsa_base capsa_values capsa_memory capsa_virtio capsa_vsock capsa_fs capsa_vhost_user
+  capsa_base capsa_values capsa_hypervisor capsa_memory capsa_block capsa_virtio
+  capsa_virtio_balloon capsa_virtio_block capsa_virtio_console capsa_virtio_rng capsa_mmio
+  capsa_vsock capsa_fs capsa_vhost_user capsa_kvm_boot capsa_kvm_tables capsa_kvm
   capsa_runtime_dir capsa_qemu capsa_agent_proto capsa_agent capsa_guest_assets capsa_console_core
   capsa_actors capsa_facade)
 

@@ -53,6 +53,7 @@ DeviceIdentity FsDevice::identity() const {
   identity.features = kFeatureVersion1 | kFeatureIndirectDescriptors | kFeatureEventIdx;
   identity.queue_sizes = {kQueueSize, kQueueSize};
   identity.required_queues = 2;
+  identity.config_size = kConfigBytes;
   return identity;
 }
 

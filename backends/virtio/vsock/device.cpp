@@ -16,7 +16,8 @@ virtio::DeviceIdentity VsockDevice::identity() const {
           .features = virtio::kFeatureVersion1 | virtio::kFeatureIndirectDescriptors |
                       virtio::kFeatureEventIdx | kFeatureStream,
           .queue_sizes = {256, 256, 16},
-          .required_queues = 2};
+          .required_queues = 2,
+          .config_size = sizeof(guest_cid_)};
 }
 
 void VsockDevice::read_config(std::size_t offset, std::span<std::byte> out) const {

@@ -70,7 +70,7 @@ BOOST_AUTO_TEST_CASE(words_are_divided_by_blanks_outside_of_quotes) {
 BOOST_AUTO_TEST_CASE(an_unknown_backend_is_refused_with_the_known_ones) {
   BOOST_TEST((parse_backend("qemu").value() == Backend::Qemu));
   BOOST_TEST((parse_accelerator("tcg").value() == Accelerator::Tcg));
-  BOOST_TEST(parse_backend("xen").error().hint() == "there are: auto, qemu");
+  BOOST_TEST(parse_backend("xen").error().hint() == "there are: auto, kvm, qemu");
   BOOST_TEST(parse_accelerator("hax").error().hint() == "there are: auto, kvm, tcg");
 }
 

@@ -3,8 +3,8 @@
 #include <boost/test/unit_test.hpp>
 
 using capsa::ErrorCode;
+using capsa::hypervisor::DeviceSpec;
 using capsa::hypervisor::MachineSpec;
-using capsa::hypervisor::VhostUserDevice;
 using namespace capsa::qemu;
 
 namespace {
@@ -43,8 +43,7 @@ BOOST_AUTO_TEST_CASE(a_full_machine_under_emulation) {
   spec.acpi = false;
   spec.serial_fd = 40;
   spec.console_fd = 41;
-  spec.devices = {{VhostUserDevice::Kind::Fs, 42, "data,1"},
-                  {VhostUserDevice::Kind::Vsock, 43, ""}};
+  spec.devices = {{DeviceSpec::Kind::Fs, 42, "data,1"}, {DeviceSpec::Kind::Vsock, 43, ""}};
   const auto line = build_command_line(spec, Accelerator::Tcg);
   BOOST_TEST_REQUIRE(line.ok());
   BOOST_TEST(joined(*line) ==
@@ -96,6 +95,17 @@ BOOST_AUTO_TEST_CASE(a_bare_machine_on_kvm) {
   BOOST_TEST(line->fds.size() == 1u);
 }
 
+BOOST_AUTO_TEST_CASE(a_guest_with_guests_gets_a_cpu_that_can_run_them) {
+  auto spec = plain_spec();
+  spec.nested = true;
+  const auto emulated = build_command_line(spec, Accelerator::Tcg);
+  BOOST_TEST_REQUIRE(emulated.ok());
+  BOOST_TEST(joined(*emulated).find("\n-cpu\nEPYC\n") != std::string::npos);
+  const auto on_kvm = build_command_line(spec, Accelerator::Kvm);
+  BOOST_TEST_REQUIRE(on_kvm.ok());
+  BOOST_TEST(joined(*on_kvm).find("\n-cpu\nhost\n") != std::string::npos);
+}
+
 BOOST_AUTO_TEST_CASE(a_comma_cannot_add_an_option) {
   BOOST_TEST(escape_option("a,b,,c") == "a,,b,,,,c");
   auto spec = plain_spec();
@@ -112,9 +122,9 @@ BOOST_AUTO_TEST_CASE(devices_beyond_the_slots_are_refused) {
     spec.acpi = acpi;
     // The console and the random number generator take one each.
     spec.devices.assign((acpi ? kVirtioSlotsAcpi : kVirtioSlots) - 2,
-                        {VhostUserDevice::Kind::Fs, 10, "t"});
+                        {DeviceSpec::Kind::Fs, 10, "t"});
     BOOST_TEST(build_command_line(spec, Accelerator::Tcg).ok());
-    spec.devices.push_back({VhostUserDevice::Kind::Vsock, 10, ""});
+    spec.devices.push_back({DeviceSpec::Kind::Vsock, 10, ""});
     check_refused(spec, acpi ? "24 virtio slots and 25" : "8 virtio slots and 9");
   }
 }
@@ -147,11 +157,11 @@ BOOST_AUTO_TEST_CASE(values_out_of_range_are_refused_by_name) {
   spec.command_line = std::string("a\0b", 3);
   check_refused(spec, "zero byte");
   spec = plain_spec();
-  spec.devices = {{VhostUserDevice::Kind::Vsock, -1, ""}};
+  spec.devices = {{DeviceSpec::Kind::Vsock, -1, ""}};
   check_refused(spec, "without a socket");
-  spec.devices = {{VhostUserDevice::Kind::Fs, 5, ""}};
+  spec.devices = {{DeviceSpec::Kind::Fs, 5, ""}};
   check_refused(spec, "tag");
-  spec.devices = {{VhostUserDevice::Kind::Fs, 5, std::string(37, 't')}};
+  spec.devices = {{DeviceSpec::Kind::Fs, 5, std::string(37, 't')}};
   check_refused(spec, "tag");
 }
 

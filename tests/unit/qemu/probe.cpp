@@ -1,11 +1,12 @@
+#include <backends/kvm_device.hpp>
 #include <backends/qemu/probe.hpp>
 #include <boost/test/unit_test.hpp>
 #include <cstdlib>
 #include <tests/support/scratch_dir.hpp>
 
 using capsa::ErrorCode;
+using capsa::hypervisor::probe_kvm;
 using capsa::qemu::find_qemu;
-using capsa::qemu::probe_kvm;
 using capsa::qemu::QemuVersion;
 using capsa::tests::ScratchDir;
 

@@ -3,12 +3,12 @@
 #include <unistd.h>
 
 #include <atomic>
-#include <backends/qemu/vcpu_threads.hpp>
+#include <backends/vcpu_threads.hpp>
 #include <boost/test/unit_test.hpp>
 #include <thread>
 
 using capsa::ErrorCode;
-using namespace capsa::qemu;
+using namespace capsa::hypervisor;
 
 namespace {
 

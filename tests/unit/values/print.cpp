@@ -54,11 +54,11 @@ BOOST_AUTO_TEST_CASE(a_configuration_is_printed_whole) {
              "VmConfig{name=\"web\", resources=ResourceConfig{cpus=2, memory=1024 MiB}, "
              "console=no, agent=no, shares=[ShareConfig{host_path=\"/src\", target=\"src\", "
              "mode=read_only, ownership=squash, cache=auto}, ShareConfig{host_path=\"/out\", "
-             "target=\"out\", mode=read_write, ownership=squash, cache=auto}], "
+             "target=\"out\", mode=read_write, ownership=squash, cache=auto}], disks=[], "
              "vsock_ports=[VsockPortConfig{listen, port=7, socket_path=\"/tmp/s\", "
              "auto_cleanup=yes}, VsockPortConfig{connect, port=8, socket_path=auto, "
              "auto_cleanup=yes}], command_line=\"quiet\", timeout=3000 ms, backend=auto, "
-             "accelerator=auto}");
+             "accelerator=auto, nested=no}");
 }
 
 BOOST_AUTO_TEST_CASE(a_boot_configuration_is_printed) {

@@ -7,6 +7,7 @@
 #include <array>
 #include <atomic>
 #include <cstring>
+#include <tests/support/vhost_link.hpp>
 #include <tests/unit/vhost_user/front_end.hpp>
 
 #include "units_fixture.hpp"
@@ -34,8 +35,8 @@ class Device : public Fixture<protocol::VsockActor> {
     BOOST_TEST_REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) == 0);
     front_.reset(ends[0]);
     other = system.spawn([this](caf::event_based_actor* self) { return endpoint_of(self); });
-    unit = loop::spawn_on<protocol::VsockActor, vsock_units::VsockState>(system, loop, kCid,
-                                                                         UniqueFd(ends[1]));
+    unit = loop::spawn_on<protocol::VsockActor, vsock_units::VsockState>(
+        system, loop, kCid, test::vhost_link(UniqueFd(ends[1])));
     tell(protocol::bind_atom_v, kPort, caf::actor_cast<protocol::VsockEndpoint>(other));
     settle();
     boot();

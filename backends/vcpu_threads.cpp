@@ -4,13 +4,13 @@
 
 #include <algorithm>
 #include <array>
-#include <backends/qemu/vcpu_threads.hpp>
+#include <backends/vcpu_threads.hpp>
 #include <capsa/detail/unique_fd.hpp>
 #include <cerrno>
 #include <memory>
 #include <sstream>
 
-namespace capsa::qemu {
+namespace capsa::hypervisor {
 namespace {
 
 std::string task_path(pid_t pid, pid_t thread) {
@@ -28,7 +28,7 @@ error thread_gone() {
 
 }  // namespace
 
-result<hypervisor::VcpuStats> thread_stats(pid_t pid, pid_t thread) {
+result<VcpuStats> thread_stats(pid_t pid, pid_t thread) {
   const UniqueFd file(::open((task_path(pid, thread) + "/stat").c_str(), O_RDONLY | O_CLOEXEC));
   if (!file) return thread_gone();
   std::array<char, 2048> buffer{};
@@ -45,7 +45,7 @@ result<hypervisor::VcpuStats> thread_stats(pid_t pid, pid_t thread) {
   std::uint64_t user = 0;
   std::uint64_t system = 0;
   if (!(fields >> user >> system)) return thread_gone();
-  return hypervisor::VcpuStats{from_ticks(user), from_ticks(system)};
+  return VcpuStats{from_ticks(user), from_ticks(system), {}};
 }
 
 result<void> pin_thread(pid_t pid, pid_t thread, const std::vector<unsigned>& host_cpus) {
@@ -73,4 +73,4 @@ result<void> pin_thread(pid_t pid, pid_t thread, const std::vector<unsigned>& ho
   return error_from_errno(errno, "pin a vCPU");
 }
 
-}  // namespace capsa::qemu
+}  // namespace capsa::hypervisor

@@ -1,0 +1,379 @@
+#include <fcntl.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <backends/kvm/assembly.hpp>
+#include <backends/kvm/confinement.hpp>
+#include <backends/kvm/cpu_state.hpp>
+#include <backends/kvm/devices/serial.hpp>
+#include <backends/kvm/layout.hpp>
+#include <backends/kvm/tables/acpi.hpp>
+#include <backends/kvm/tables/mp_table.hpp>
+#include <cerrno>
+#include <chrono>
+#include <string>
+#include <system_error>
+
+namespace capsa::kvm {
+namespace {
+
+using hypervisor::EndCause;
+using hypervisor::MachineEnd;
+
+// In the reserved BIOS area, behind every table.
+constexpr GuestAddress kGenerationIdAddress = kAcpiAddress + kAcpiSize - 0x1000;
+
+/// A transport as a device of the memory bus.
+class MmioDevice final : public BusDevice {
+ public:
+  explicit MmioDevice(std::shared_ptr<virtio::mmio::Transport> transport)
+      : transport_(std::move(transport)) {}
+  void read(std::uint64_t offset, std::span<std::byte> out) override {
+    transport_->read(offset, out);
+  }
+  void write(std::uint64_t offset, std::span<const std::byte> in) override {
+    transport_->write(offset, in);
+  }
+
+ private:
+  std::shared_ptr<virtio::mmio::Transport> transport_;
+};
+
+std::string words_for(EndCause cause) {
+  switch (cause) {
+    case EndCause::PowerOff:
+      return "the guest powered off";
+    case EndCause::Reset:
+      return "the guest asked for a reset";
+    case EndCause::Panic:
+      return "the guest's kernel panicked";
+    default:
+      return "the guest ended";
+  }
+}
+
+std::function<void()> edge_on(int fd) {
+  return [fd] {
+    const std::uint64_t one = 1;
+    [[maybe_unused]] const auto n = ::write(fd, &one, sizeof one);
+  };
+}
+
+result<UniqueFd> open_file(const std::filesystem::path& file, std::string_view what) {
+  UniqueFd fd(::open(file.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!fd) return error_from_errno(errno, "open the " + std::string(what) + " " + file.string());
+  return fd;
+}
+
+}  // namespace
+
+Assembly::Assembly(Loop& loop, hypervisor::MachineSpec spec, UniqueFd serial, Transports transports,
+                   AssemblyEvents events)
+    : loop_(loop),
+      spec_(std::move(spec)),
+      serial_(std::move(serial)),
+      transports_(std::move(transports)),
+      events_(std::move(events)) {}
+
+Assembly::~Assembly() {
+  join();
+}
+
+void Assembly::release() {
+  join();
+  const std::lock_guard lock(mutex_);
+  vcpus_.clear();
+  port_bus_ = {};
+  memory_bus_ = {};
+  event_device_.reset();
+  lines_.clear();
+  vm_.reset();
+  memory_.reset();
+}
+
+void Assembly::join() {
+  for (auto& thread : threads_) {
+    if (!thread.joinable()) continue;
+    // The last reference may go with the thread itself, where the loop ended before it.
+    if (thread.get_id() == std::this_thread::get_id())
+      thread.detach();
+    else
+      thread.join();
+  }
+}
+
+result<void> Assembly::start() {
+  running_ = 1;
+  try {
+    const std::lock_guard lock(mutex_);
+    threads_.emplace_back([self = shared_from_this()]() mutable {
+      self->build_and_run();
+      // Let go of on the loop, which joins this thread; not here, where that cannot be done.
+      auto& loop = self->loop_;
+      loop.post([held = std::move(self)] {});
+    });
+  } catch (const std::system_error& e) {
+    running_ = 0;
+    return error_from_errno(e.code().value(), "begin a thread for the machine");
+  }
+  return {};
+}
+
+void Assembly::quit() {
+  over_.store(true, std::memory_order_release);
+  // Who waits for a device must not wait for the loop that waits for him.
+  for (const auto& transport : transports_)
+    transport->abandon();
+  const std::lock_guard lock(mutex_);
+  for (const auto& vcpu : vcpus_)
+    vcpu->quit();
+}
+
+void Assembly::end(MachineEnd how) {
+  over_.store(true, std::memory_order_release);
+  events_.ended(std::move(how));
+}
+
+void Assembly::build_and_run() {
+  if (const auto built = build(); !built) {
+    end({EndCause::Failed, built.error().what()});
+  } else {
+    if (const auto begun = start_others(); !begun)
+      end({EndCause::Failed, begun.error().what()});
+    else
+      events_.built();
+    // At once over where not all could begin; from then on it is not kicked any more.
+    run(*vcpus_.front());
+  }
+  // Who waits for the start ends with it.
+  started_ = true;
+  started_.notify_all();
+  leave();
+}
+
+void Assembly::run(Vcpu& vcpu) {
+  if (const auto confined = confine_this_thread(); !confined)
+    end({EndCause::Failed, confined.error().what()});
+  vcpu.run();
+}
+
+void Assembly::leave() {
+  if (running_.fetch_sub(1) == 1) events_.finished();
+}
+
+result<void> Assembly::build() {
+  auto system = KvmSystem::open();
+  if (!system) return system.error();
+  system_ = std::move(*system);
+  const bool has_deadline = system_->check(KVM_CAP_TSC_DEADLINE_TIMER) != 0;
+  // With a timer that counts in the CPU's own clock nothing has to be measured against the PIT.
+  auto vm = KvmVm::create(*system_, !has_deadline);
+  if (!vm) return vm.error();
+  vm_ = std::move(*vm);
+  for (const auto step :
+       {&Assembly::build_memory, &Assembly::build_platform, &Assembly::build_virtio,
+        &Assembly::build_tables, &Assembly::load, &Assembly::build_vcpus}) {
+    if (over_.load(std::memory_order_acquire))
+      return error(ErrorCode::VmEnded, "the machine was ended before it ran");
+    if (auto done = (this->*step)(); !done) return done;
+  }
+  return {};
+}
+
+result<void> Assembly::build_memory() {
+  UniqueFd file(::memfd_create("capsa-guest", MFD_CLOEXEC | MFD_ALLOW_SEALING));
+  if (!file) return error_from_errno(errno, "memfd_create for guest memory");
+  const auto ranges = ram_ranges(spec_.memory_mb);
+  if (ranges.empty())
+    return error(ErrorCode::InvalidConfig,
+                 "memory_mb: " + std::to_string(spec_.memory_mb) + " given",
+                 "use " + std::to_string(kMinMemoryMb) + " to " + std::to_string(kMaxMemoryMb));
+  if (::ftruncate(file.get(), static_cast<off_t>(spec_.memory_mb * kMiB)) != 0)
+    return error_from_errno(errno,
+                            "make guest memory of " + std::to_string(spec_.memory_mb) + " MiB");
+  // What is mapped stays there: touching what a shorter file does not have is a SIGBUS.
+  ::fcntl(file.get(), F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL);
+  std::vector<memory::RegionSpec> regions;
+  std::uint64_t offset = 0;
+  for (const auto& range : ranges) {
+    regions.push_back({range.address, range.size, 0, offset, file.get()});
+    offset += range.size;
+  }
+  auto memory = memory::GuestMemory::map(regions);
+  if (!memory) return memory.error();
+  memory_ = std::move(*memory);
+  memory_file_ = std::move(file);
+  std::uint32_t slot = 0;
+  for (const auto& range : ranges) {
+    const auto host = memory_->slice(range.address, range.size);
+    if (!host) return error(ErrorCode::Internal, "guest memory is not in one piece");
+    if (auto set = vm_->set_memory(slot++, range.address, *host); !set) return set;
+  }
+  return {};
+}
+
+/// An eventfd that is an edge on this line.
+result<UniqueFd> Assembly::interrupt_line(unsigned line) {
+  UniqueFd fd(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  if (!fd) return error_from_errno(errno, "eventfd for an interrupt");
+  if (auto added = vm_->add_irqfd(fd.get(), line); !added) return added.error();
+  return fd;
+}
+
+result<void> Assembly::build_platform() {
+  for (const unsigned line : {kSerialLine, kEventDeviceLine}) {
+    auto fd = interrupt_line(line);
+    if (!fd) return fd.error();
+    lines_.push_back(std::move(*fd));
+  }
+  const GuestEnded ended = [this](EndCause cause) { end({cause, words_for(cause)}); };
+  const auto now = [] {
+    return static_cast<std::int64_t>(
+        std::chrono::system_clock::to_time_t(std::chrono::system_clock::now()));
+  };
+  event_device_ = std::make_shared<EventDevice>(edge_on(lines_[1].get()));
+  const bool added =
+      port_bus_.add(kSerialPort, SerialPort::kPorts,
+                    std::make_shared<SerialPort>(std::move(serial_), edge_on(lines_[0].get()))) &&
+      port_bus_.add(kRtcPort, RealTimeClock::kPorts, std::make_shared<RealTimeClock>(now)) &&
+      port_bus_.add(kI8042Port, KeyboardController::kPorts,
+                    std::make_shared<KeyboardController>(ended)) &&
+      port_bus_.add(kPanicPort, PanicPort::kPorts, std::make_shared<PanicPort>(ended)) &&
+      port_bus_.add(kSleepControlPort, PowerControl::kPorts,
+                    std::make_shared<PowerControl>(ended)) &&
+      memory_bus_.add(kEventDeviceAddress, kEventDeviceSize, event_device_);
+  return added ? result<void>() : error(ErrorCode::Internal, "two devices have one address");
+}
+
+result<void> Assembly::build_virtio() {
+  for (unsigned i = 0; i < transports_.size(); ++i) {
+    const auto& transport = transports_[i];
+    const VirtioSlot slot = virtio_slot(i);
+    transport->set_memory(memory_);
+    for (virtio::QueueIndex queue = 0; queue < transport->queues(); ++queue)
+      if (auto added = vm_->add_ioeventfd(transport->kick_fd(queue),
+                                          slot.address + virtio::mmio::kNotifyOffset, queue);
+          !added)
+        return added;
+    if (auto added = vm_->add_irqfd(transport->interrupt_fd(), slot.line); !added) return added;
+    if (!memory_bus_.add(slot.address, slot.size, std::make_shared<MmioDevice>(transport)))
+      return error(ErrorCode::Internal, "two devices have one address");
+  }
+  return {};
+}
+
+result<void> Assembly::build_tables() {
+  if (!spec_.acpi) {
+    const auto table = build_mp_table(spec_.cpus);
+    if (!table) return table.error();
+    if (!memory_->write(table->address, table->bytes))
+      return error(ErrorCode::Internal, "the MP table does not lie in memory");
+    return {};
+  }
+  MachineTables machine;
+  machine.cpus = spec_.cpus;
+  for (unsigned i = 0; i < transports_.size(); ++i)
+    machine.virtio.push_back(virtio_slot(i));
+  machine.generation_id = kGenerationIdAddress;
+  const auto tables = build_acpi(machine);
+  if (!tables) return tables.error();
+  std::array<std::byte, 16> id{};
+  if (::getentropy(id.data(), id.size()) != 0) return error_from_errno(errno, "getentropy");
+  if (!memory_->write(kAcpiAddress, tables->bytes) || !memory_->write(kGenerationIdAddress, id))
+    return error(ErrorCode::Internal, "the ACPI tables do not lie in memory");
+  rsdp_ = tables->rsdp;
+  return {};
+}
+
+result<void> Assembly::load() {
+  const auto kernel = open_file(spec_.kernel, "guest kernel");
+  if (!kernel) return kernel.error();
+  UniqueFd initrd;
+  if (!spec_.initrd.empty()) {
+    auto opened = open_file(spec_.initrd, "initrd");
+    if (!opened) return opened.error();
+    initrd = std::move(*opened);
+  }
+  BootFiles files;
+  files.kernel_fd = kernel->get();
+  files.initrd_fd = initrd ? initrd.get() : -1;
+  files.command_line = spec_.command_line;
+  // Without ACPI the guest has nothing but its command line to find devices by.
+  for (unsigned i = 0; !spec_.acpi && i < transports_.size(); ++i) {
+    const VirtioSlot slot = virtio_slot(i);
+    char text[64];
+    std::snprintf(text, sizeof text, " virtio_mmio.device=%#llx@%#llx:%u",
+                  static_cast<unsigned long long>(slot.size),
+                  static_cast<unsigned long long>(slot.address), slot.line);
+    files.command_line += text;
+  }
+  files.rsdp = rsdp_;
+  files.memory_mb = spec_.memory_mb;
+  files.low_memory = {memory_file_.get(), 0};
+  const auto entry = load_linux(*memory_, files);
+  if (!entry) return entry.error();
+  entry_ = *entry;
+  memory_file_.reset();  // mapped, and needed no more
+  return {};
+}
+
+result<void> Assembly::build_vcpus() {
+  CpuidOptions options;
+  options.cpus = spec_.cpus;
+  options.tsc_deadline = system_->check(KVM_CAP_TSC_DEADLINE_TIMER) != 0;
+  options.nested = spec_.nested;
+  for (unsigned i = 0; i < spec_.cpus; ++i) {
+    auto fd = vm_->create_vcpu(i);
+    if (!fd) return fd.error();
+    options.index = i;
+    if (auto set = set_up_vcpu(fd->get(), make_cpuid(system_->supported_cpuid(), options)); !set)
+      return set;
+    if (i == 0)
+      if (auto set = set_entry(fd->get(), *entry_); !set) return set;
+    VcpuEvents events;
+    events.ended = [this](MachineEnd how) { end(std::move(how)); };
+    events.over = &over_;
+    auto vcpu = Vcpu::create(i, std::move(*fd), system_->vcpu_mmap_size(), memory_bus_, port_bus_,
+                             loop_, std::move(events));
+    if (!vcpu) return vcpu.error();
+    const std::lock_guard lock(mutex_);
+    vcpus_.push_back(std::move(*vcpu));
+  }
+  vcpus_.front()->enter_thread();
+  return {};
+}
+
+result<void> Assembly::start_others() {
+  try {
+    for (unsigned i = 1; i < spec_.cpus; ++i) {
+      // Shared: who waits may be gone before who notifies is done with it.
+      const auto entered = std::make_shared<std::atomic<bool>>(false);
+      ++running_;
+      const std::lock_guard lock(mutex_);
+      threads_.emplace_back([self = shared_from_this(), vcpu = vcpus_[i], entered]() mutable {
+        vcpu->enter_thread();
+        *entered = true;
+        entered->notify_all();
+        self->started_.wait(false);
+        self->run(*vcpu);
+        vcpu.reset();
+        self->leave();
+        auto& loop = self->loop_;
+        loop.post([held = std::move(self)] {});
+      });
+      entered->wait(false);
+    }
+  } catch (const std::system_error& e) {
+    --running_;
+    return error_from_errno(e.code().value(), "begin a thread for a vCPU",
+                            "give the VM fewer cpus");
+  }
+  // quit() may have come before the last of them could be told.
+  if (over_.load(std::memory_order_acquire)) quit();
+  started_ = true;
+  started_.notify_all();
+  return {};
+}
+
+}  // namespace capsa::kvm

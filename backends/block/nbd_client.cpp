@@ -18,7 +18,7 @@ constexpr std::size_t kMaxCopy = std::size_t{1} << 20;
 enum Stage : std::uint8_t { kMain, kSync };
 
 std::uint32_t block_size(nbd_handle* handle, int which, std::uint32_t otherwise) {
-  const std::int64_t size = nbd_get_block_size(handle, which);
+  const std::int64_t size = libnbd().get_block_size(handle, which);
   return size <= 0 || size > UINT32_MAX ? otherwise : static_cast<std::uint32_t>(size);
 }
 
@@ -46,13 +46,13 @@ void NbdClient::ask_server(bool read_only) {
   info_.physical_block_size =
       std::max(std::bit_floor(block_size(handle, LIBNBD_SIZE_PREFERRED, 4096)), info_.block_size);
   info_.discard_alignment = info_.physical_block_size;
-  info_.size = static_cast<std::uint64_t>(std::max<std::int64_t>(nbd_get_size(handle), 0));
+  info_.size = static_cast<std::uint64_t>(std::max<std::int64_t>(libnbd().get_size(handle), 0));
   info_.size -= info_.size % info_.block_size;
-  info_.read_only = read_only || nbd_is_read_only(handle) != 0;
-  info_.discard = !info_.read_only && nbd_can_trim(handle) > 0;
-  info_.write_zeroes = !info_.read_only && nbd_can_zero(handle) > 0;
-  can_flush_ = nbd_can_flush(handle) > 0;
-  can_fua_ = nbd_can_fua(handle) > 0;
+  info_.read_only = read_only || libnbd().is_read_only(handle) != 0;
+  info_.discard = !info_.read_only && libnbd().can_trim(handle) > 0;
+  info_.write_zeroes = !info_.read_only && libnbd().can_zero(handle) > 0;
+  can_flush_ = libnbd().can_flush(handle) > 0;
+  can_fua_ = libnbd().can_fua(handle) > 0;
 }
 
 void NbdClient::start(Request& request) {
@@ -146,30 +146,30 @@ void NbdClient::issue_piece(Request& request, std::byte* bytes, std::size_t leng
   ++request.progress.pieces;
   std::int64_t cookie = -1;
   if (request.progress.stage == kSync) {
-    cookie = nbd_aio_flush(handle, callback, 0);
+    cookie = libnbd().aio_flush(handle, callback, 0);
   } else {
     switch (request.operation) {
       case Operation::Nothing:
         break;
       case Operation::Read:
-        cookie = nbd_aio_pread(handle, bytes, length, offset, callback, 0);
+        cookie = libnbd().aio_pread(handle, bytes, length, offset, callback, 0);
         break;
       case Operation::Write:
-        cookie = nbd_aio_pwrite(handle, bytes, length, offset, callback, fua);
+        cookie = libnbd().aio_pwrite(handle, bytes, length, offset, callback, fua);
         break;
       case Operation::Flush:
-        cookie = nbd_aio_flush(handle, callback, 0);
+        cookie = libnbd().aio_flush(handle, callback, 0);
         break;
       case Operation::Discard:
-        cookie = nbd_aio_trim(handle, length, offset, callback, 0);
+        cookie = libnbd().aio_trim(handle, length, offset, callback, 0);
         break;
       case Operation::WriteZeroes:
-        cookie = nbd_aio_zero(handle, length, offset, callback, fua | keep);
+        cookie = libnbd().aio_zero(handle, length, offset, callback, fua | keep);
         break;
     }
   }
   if (cookie >= 0) return;
-  const int failure = nbd_get_errno();
+  const int failure = libnbd().get_errno();
   piece_done(request, failure != 0 ? failure : EIO);
 }
 
@@ -275,7 +275,7 @@ void NbdClient::close(std::function<void()> done) {
 void NbdClient::finish_close() {
   if (!pump_) return;
   // Says goodbye where the socket takes it; the server copes without.
-  if (pump_->ready()) nbd_aio_disconnect(handle_.get(), 0);
+  if (pump_->ready()) libnbd().aio_disconnect(handle_.get(), 0);
   pump_.reset();
   handle_.reset();
 }

@@ -7,7 +7,7 @@ namespace capsa::block {
 namespace {
 
 std::string libnbd_error() {
-  const char* const why = nbd_get_error();
+  const char* const why = libnbd().get_error();
   return why != nullptr ? why : "unknown failure";
 }
 
@@ -32,18 +32,20 @@ class NbdConnector::Attempt : public std::enable_shared_from_this<Attempt> {
     if (target_.uri.empty() == target_.socket.empty()) {
       return fail_soon({ErrorCode::InvalidConfig, "NBD server: give a socket or a URI"});
     }
-    handle_.reset(nbd_create());
+    if (const auto loaded = load_libnbd(); !loaded) return fail_soon(loaded.error());
+    handle_.reset(libnbd().create());
     if (!handle_) return fail_soon({ErrorCode::ResourceExhausted, "NBD: " + libnbd_error()});
     nbd_handle* const handle = handle_.get();
     // Reads go straight into guest memory, which needs no wiping first.
-    nbd_set_pread_initialize(handle, false);
-    nbd_set_uri_allow_transports(handle, LIBNBD_ALLOW_TRANSPORT_TCP | LIBNBD_ALLOW_TRANSPORT_UNIX);
+    libnbd().set_pread_initialize(handle, false);
+    libnbd().set_uri_allow_transports(handle,
+                                      LIBNBD_ALLOW_TRANSPORT_TCP | LIBNBD_ALLOW_TRANSPORT_UNIX);
     int outcome = 0;
     if (target_.uri.empty()) {
-      outcome = nbd_set_export_name(handle, target_.export_name.c_str());
-      if (outcome == 0) outcome = nbd_aio_connect_unix(handle, target_.socket.c_str());
+      outcome = libnbd().set_export_name(handle, target_.export_name.c_str());
+      if (outcome == 0) outcome = libnbd().aio_connect_unix(handle, target_.socket.c_str());
     } else {
-      outcome = nbd_aio_connect_uri(handle, target_.uri.c_str());
+      outcome = libnbd().aio_connect_uri(handle, target_.uri.c_str());
     }
     // A refusal in here leaves a dead handle, as a later one does.
     if (outcome < 0) return fail_soon(refused(libnbd_error()));

@@ -17,17 +17,17 @@ void NbdPump::unwatch() {
 }
 
 bool NbdPump::dead() const {
-  return nbd_aio_is_dead(handle_) > 0 || nbd_aio_is_closed(handle_) > 0;
+  return libnbd().aio_is_dead(handle_) > 0 || libnbd().aio_is_closed(handle_) > 0;
 }
 
 void NbdPump::update() {
-  const int fd = dead() ? -1 : nbd_aio_get_fd(handle_);
+  const int fd = dead() ? -1 : libnbd().aio_get_fd(handle_);
   // While it connects libnbd goes from one address to the next, and closes the old socket: the new
   // one often has the same number, which is watched by nobody.
   if (watched_ != fd || !connected_) unwatch();
   if (fd < 0) return;
-  connected_ = connected_ || nbd_aio_is_connecting(handle_) == 0;
-  const unsigned direction = nbd_aio_get_direction(handle_);
+  connected_ = connected_ || libnbd().aio_is_connecting(handle_) == 0;
+  const unsigned direction = libnbd().aio_get_direction(handle_);
   std::uint32_t events = 0;
   if ((direction & LIBNBD_AIO_DIRECTION_READ) != 0) events |= EPOLLIN;
   if ((direction & LIBNBD_AIO_DIRECTION_WRITE) != 0) events |= EPOLLOUT;
@@ -41,18 +41,18 @@ void NbdPump::update() {
 }
 
 void NbdPump::step(std::uint32_t events) {
-  const unsigned direction = nbd_aio_get_direction(handle_);
+  const unsigned direction = libnbd().aio_get_direction(handle_);
   const bool broken = (events & (EPOLLHUP | EPOLLERR)) != 0;
   int outcome = 0;
   // One of them: the first may change what the machine waits for.
   if ((direction & LIBNBD_AIO_DIRECTION_READ) != 0 && ((events & EPOLLIN) != 0 || broken)) {
-    outcome = nbd_aio_notify_read(handle_);
+    outcome = libnbd().aio_notify_read(handle_);
   } else if ((direction & LIBNBD_AIO_DIRECTION_WRITE) != 0 &&
              ((events & EPOLLOUT) != 0 || broken)) {
-    outcome = nbd_aio_notify_write(handle_);
+    outcome = libnbd().aio_notify_write(handle_);
   }
   if (outcome < 0) {
-    const char* const why = nbd_get_error();
+    const char* const why = libnbd().get_error();
     failure_ = why != nullptr ? why : "unknown failure";
   }
   update();

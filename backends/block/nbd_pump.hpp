@@ -1,7 +1,6 @@
 #pragma once
 
-#include <libnbd.h>
-
+#include <backends/block/libnbd.hpp>
 #include <capsa/loop.hpp>
 #include <cstdint>
 #include <functional>
@@ -11,7 +10,7 @@
 namespace capsa::block {
 
 struct NbdClose {
-  void operator()(nbd_handle* handle) const noexcept { nbd_close(handle); }
+  void operator()(nbd_handle* handle) const noexcept { libnbd().close(handle); }
 };
 using NbdHandle = std::unique_ptr<nbd_handle, NbdClose>;
 
@@ -28,7 +27,7 @@ class NbdPump {
   /// Waits for what the machine waits for. After every call that may have moved it.
   void update();
   bool dead() const;
-  bool ready() const { return nbd_aio_is_ready(handle_) > 0; }
+  bool ready() const { return libnbd().aio_is_ready(handle_) > 0; }
   /// What libnbd said when a step failed.
   const std::string& failure() const noexcept { return failure_; }
 

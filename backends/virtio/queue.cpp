@@ -93,15 +93,22 @@ void Queue::undo_pop() noexcept {
 }
 
 void Queue::push(std::uint16_t head, std::uint32_t written) {
+  const Used chain{head, written};
+  push(std::span(&chain, 1));
+}
+
+void Queue::push(std::span<const Used> chains) {
   if (broken()) return;
-  auto* element = reinterpret_cast<std::uint32_t*>(rings_.used + kRing) +
-                  2 * std::size_t{static_cast<std::uint16_t>(next_used_ % config_.size)};
-  std::atomic_ref<std::uint32_t>(element[0]).store(head, std::memory_order_relaxed);
-  std::atomic_ref<std::uint32_t>(element[1]).store(written, std::memory_order_relaxed);
-  ++next_used_;
-  // Release: what the device wrote, and the element, are there before idx says so.
+  for (const Used& chain : chains) {
+    auto* element = reinterpret_cast<std::uint32_t*>(rings_.used + kRing) +
+                    2 * std::size_t{static_cast<std::uint16_t>(next_used_ % config_.size)};
+    std::atomic_ref<std::uint32_t>(element[0]).store(chain.head, std::memory_order_relaxed);
+    std::atomic_ref<std::uint32_t>(element[1]).store(chain.written, std::memory_order_relaxed);
+    ++next_used_;
+    if (pushed_since_signal_ <= 0xffff) ++pushed_since_signal_;
+  }
+  // Release: what the device wrote, and the elements, are there before idx says so.
   word(rings_.used, kIndex).store(next_used_, std::memory_order_release);
-  if (pushed_since_signal_ <= 0xffff) ++pushed_since_signal_;
 }
 
 bool Queue::should_signal() {

@@ -71,6 +71,14 @@ class Queue {
   void undo_pop() noexcept;
   /// Gives a chain back to the driver with `written` bytes in its writable part.
   void push(std::uint16_t head, std::uint32_t written);
+  /// A chain to give back, and the bytes in its writable part.
+  struct Used {
+    std::uint16_t head = 0;
+    std::uint32_t written = 0;
+  };
+  /// Gives several chains back at once: the driver sees none of them before it sees all (what
+  /// virtio 1.2, 5.1.6.4.1 asks for the buffers of one frame).
+  void push(std::span<const Used> chains);
 
   /// Whether the driver wants an interrupt for what was pushed since the last call.
   bool should_signal();

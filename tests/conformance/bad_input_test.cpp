@@ -56,14 +56,14 @@ BOOST_AUTO_TEST_CASE(every_bad_value_is_refused_by_name_before_anything_starts) 
   check(vm().vsock_listen_at(1024, "/tmp/" + std::string(120, 'x')), invalid, "socket");
   check(vm().cmdline_arg("key", std::string(3000, 'v')), invalid, "command line");
   check(vm().cmdline_flag("two\nlines"), invalid, "command line");
-  const auto sandbox = runtime().sandbox().run("true").env("bad=name", "x").build().result();
+  const auto sandbox = test::sandbox().run("true").env("bad=name", "x").build().result();
   BOOST_TEST_REQUIRE(!sandbox.ok());
   BOOST_TEST(sandbox.error().code() == invalid);
-  const auto small = runtime().sandbox().memory_mb(40).run("true").build().result();
+  const auto small = test::sandbox().memory_mb(40).run("true").build().result();
   BOOST_TEST_REQUIRE(!small.ok());
   BOOST_TEST(small.error().code() == invalid);
   BOOST_TEST(small.error().message().find("memory_mb") != std::string::npos);
-  const auto target = runtime().sandbox().share("/tmp", "../up").run("true").build().result();
+  const auto target = test::sandbox().share("/tmp", "../up").run("true").build().result();
   BOOST_TEST_REQUIRE(!target.ok());
   BOOST_TEST(target.error().code() == invalid);
   BOOST_TEST(test::eventually([&] { return runtime().live_vms() == 0; }));

@@ -1,5 +1,11 @@
 #include <tests/conformance/guest_fixture.hpp>
 
+#include <actors/guest/assets.hpp>
+#include <actors/guest/cache.hpp>
+#include <actors/guest/content_key.hpp>
+#include <actors/guest/tsc.hpp>
+#include <backends/runtime_dir/libexec.hpp>
+
 #include <unistd.h>
 #include <cstdio>
 #include <cstdlib>
@@ -11,9 +17,35 @@
 
 namespace capsa::test {
 
+namespace {
+
+result<GuestAssets> wanted_guest() {
+  const char* const kind = std::getenv("CAPSA_TEST_GUEST");
+  if (kind == nullptr) return find_guest();
+  const auto root = guest_cache();
+  if (!root.ok()) return root.error();
+  const auto key = capsa::guest::file_key(libexec_program("capsa-agent"));
+  if (!key.ok()) return key.error();
+  auto known = capsa::guest::list_guests(*root);
+  const bool tuned = std::strcmp(kind, "tuned") == 0;
+  std::erase_if(known, [&](const auto& one) { return one.manifest.tuned != tuned; });
+  const auto chosen = capsa::guest::choose_guest(std::move(known), *key);
+  if (!chosen)
+    return error(ErrorCode::GuestNotPrepared, std::string("no ") + kind + " guest is prepared",
+                 tuned ? "run: capsa guest prepare --tuned" : "run: capsa guest prepare");
+  return capsa::guest::describe(*chosen, capsa::guest::tsc_khz());
+}
+
+unsigned cpus() {
+  const char* const count = std::getenv("CAPSA_TEST_CPUS");
+  return count != nullptr ? static_cast<unsigned>(std::atoi(count)) : 1;
+}
+
+}  // namespace
+
 const GuestAssets& guest() {
   static const GuestAssets assets = [] {
-    auto found = find_guest();
+    auto found = wanted_guest();
     if (!found.ok()) {
       std::cerr << "skipped: " << found.error().what() << std::endl;
       std::_Exit(77);
@@ -28,10 +60,11 @@ bool on_kvm() {
   return backend != nullptr && std::strcmp(backend, "kvm") == 0;
 }
 
-VmBuilder guest_vm(Runtime& where) {
+VmBuilder guest_vm(Runtime& where, std::optional<DiskImage> root_disk) {
   LinuxDirectBootConfig config(guest().kernel, guest().initrd);
   config.acpi = guest().acpi;
-  auto builder = where.vm(config);
+  config.root_disk = std::move(root_disk);
+  auto builder = where.vm(config).cpus(cpus());
   std::istringstream words(guest().command_line);
   for (std::string word; words >> word;) {
     const auto equals = word.find('=');
@@ -41,6 +74,10 @@ VmBuilder guest_vm(Runtime& where) {
       builder = std::move(builder).cmdline_arg(word.substr(0, equals), word.substr(equals + 1));
   }
   return builder;
+}
+
+SandboxBuilder sandbox() {
+  return runtime().sandbox().cpus(cpus()).guest(guest());
 }
 
 Runtime& runtime() {

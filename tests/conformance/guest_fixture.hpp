@@ -2,16 +2,20 @@
 
 #include <capsa/capsa.hpp>
 #include <cstdint>
+#include <optional>
 #include <string>
 
 namespace capsa::test {
 
-/// The prepared guest. A program that finds none ends as skipped, with the reason, at the first
-/// use.
+/// The prepared guest; CAPSA_TEST_GUEST (stock or tuned) says which where there are several. A
+/// program that finds none ends as skipped, with the reason, at the first use.
 const GuestAssets& guest();
 
 /// A builder for a plain VM of the prepared guest, with all that its kernel needs.
-VmBuilder guest_vm(Runtime& runtime);
+/// CAPSA_TEST_CPUS says how many CPUs VMs have that do not ask for their own number; else 1.
+VmBuilder guest_vm(Runtime& runtime, std::optional<DiskImage> root_disk = {});
+/// The same for a sandbox, on runtime().
+SandboxBuilder sandbox();
 
 /// Whether the VMs of this program are machines of our own on KVM: see CAPSA_BACKEND.
 bool on_kvm();

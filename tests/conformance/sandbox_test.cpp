@@ -24,8 +24,7 @@ BOOST_AUTO_TEST_CASE(runs_a_command_with_a_share_and_gives_its_status) {
   std::string err;
   OutputHandlers handlers{[&](std::string_view s) { out += s; },
                           [&](std::string_view s) { err += s; }};
-  auto vm = runtime()
-                .sandbox()
+  auto vm = test::sandbox()
                 .name("box")
                 .share(dir, "/mnt/ws", MountMode::ReadWrite)
                 .env("GREETING", "hello there")
@@ -54,7 +53,7 @@ BOOST_AUTO_TEST_CASE(runs_a_command_with_a_share_and_gives_its_status) {
 
 BOOST_AUTO_TEST_CASE(has_an_agent_beside_its_command_and_ends_with_a_signal) {
   test::guest();
-  auto vm = runtime().sandbox().run("/bin/sh", {"-c", "sleep infinity"}).build().get();
+  auto vm = test::sandbox().run("/bin/sh", {"-c", "sleep infinity"}).build().get();
   const auto socket = vm.vsock_socket(sandbox::agent_port());
   BOOST_TEST_REQUIRE(socket.has_value());
   BOOST_TEST(socket->connects());
@@ -67,8 +66,7 @@ BOOST_AUTO_TEST_CASE(has_an_agent_beside_its_command_and_ends_with_a_signal) {
 
 BOOST_AUTO_TEST_CASE(whose_command_uses_the_console_is_read_and_typed_at_there) {
   test::guest();
-  auto vm = runtime()
-                .sandbox()
+  auto vm = test::sandbox()
                 .run("/bin/sh", {"-c", "stty size; echo re''ady; read x; echo got-$x; exit 3"})
                 .pty({40, 100})
                 .build()
@@ -83,7 +81,7 @@ BOOST_AUTO_TEST_CASE(whose_command_uses_the_console_is_read_and_typed_at_there) 
 
 BOOST_AUTO_TEST_CASE(whose_command_does_not_exist_says_so) {
   test::guest();
-  auto vm = runtime().sandbox().run("no-such-command").build().get();
+  auto vm = test::sandbox().run("no-such-command").build().get();
   const auto main = vm.main_process().result();
   BOOST_TEST_REQUIRE(!main.ok());
   BOOST_TEST(main.error().code() == ErrorCode::GuestError);
@@ -94,7 +92,7 @@ BOOST_AUTO_TEST_CASE(whose_command_does_not_exist_says_so) {
 BOOST_AUTO_TEST_CASE(whose_machine_fails_tells_the_machines_words) {
   test::guest();
   if (!test::on_kvm()) {
-    auto vm = runtime().sandbox().run("/bin/sh", {"-c", "sleep infinity"}).build().get();
+    auto vm = test::sandbox().run("/bin/sh", {"-c", "sleep infinity"}).build().get();
     vm.main_process().get();
     const auto machines = test::qemu_processes(::getpid());
     BOOST_TEST_REQUIRE(machines.size() == 1U);
@@ -104,8 +102,7 @@ BOOST_AUTO_TEST_CASE(whose_machine_fails_tells_the_machines_words) {
     BOOST_TEST(end.error().message().find("QEMU ended") != std::string::npos,
                end.error().message());
   }
-  auto vm = runtime()
-                .sandbox()
+  auto vm = test::sandbox()
                 .run("/bin/sh", {"-c", "echo c > /proc/sysrq-trigger; sleep infinity"})
                 .build()
                 .get();
@@ -116,7 +113,7 @@ BOOST_AUTO_TEST_CASE(whose_machine_fails_tells_the_machines_words) {
 
 BOOST_AUTO_TEST_CASE(that_is_stopped_before_its_command_runs_has_not_failed) {
   test::guest();
-  auto vm = runtime().sandbox().run("/bin/sh", {"-c", "sleep infinity"}).build().get();
+  auto vm = test::sandbox().run("/bin/sh", {"-c", "sleep infinity"}).build().get();
   vm.stop_with_timeout(60s).get();
   BOOST_TEST(vm.status().is<VmStatus::Stopped>(), to_string(vm.status()));
 }

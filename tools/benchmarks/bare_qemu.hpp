@@ -3,8 +3,13 @@
 #include <capsa/guest.hpp>
 #include <chrono>
 #include <filesystem>
+#include <string>
+#include <vector>
 
 namespace capsa::bench {
+
+/// What the agent writes to the console when it is told capsa.ready=1.
+constexpr const char* kReadyLine = "capsa-agent ready";
 
 struct BareMachine {
   std::filesystem::path qemu;
@@ -13,9 +18,13 @@ struct BareMachine {
   unsigned memory_mb = 512;
 };
 
-/// Boots the guest in a QEMU that knows nothing of this library: a microvm with a serial port and
-/// no device besides. The time from spawn to the agent's line "capsa-agent ready" on that port;
-/// throws capsa::error where it does not come within a minute.
+/// The command line of a QEMU that knows nothing of this library: a microvm with a serial port, on
+/// its standard input and output, and no device besides. `more` is added to the kernel's.
+std::vector<std::string> bare_qemu(const BareMachine& machine, const GuestAssets& guest,
+                                   const std::string& more);
+
+/// Boots the guest in one. The time from spawn to the agent's line on that port; throws
+/// capsa::error where it does not come within a minute.
 std::chrono::nanoseconds time_bare_boot(const BareMachine& machine, const GuestAssets& guest);
 
 }  // namespace capsa::bench

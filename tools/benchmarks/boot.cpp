@@ -7,7 +7,6 @@
 
 #include <cstdio>
 #include <memory>
-#include <sstream>
 
 namespace capsa::bench {
 
@@ -23,27 +22,18 @@ struct Options {
 /// From the call that makes the VM to the agent's first answer; all that a user waits for.
 std::chrono::nanoseconds time_capsa_boot(const BareMachine& like, const GuestAssets& guest) {
   const auto begun = Clock::now();
-  LinuxDirectBootConfig boot(guest.kernel, guest.initrd);
-  boot.acpi = guest.acpi;
-  auto builder = Capsa::vm(boot)
-                     .cpus(like.cpus)
-                     .memory_mb(like.memory_mb)
-                     .accelerator(like.kvm ? Accelerator::Kvm : Accelerator::Tcg)
-                     .agent_enabled();
-  std::istringstream words(guest.command_line);
-  for (std::string word; words >> word;)
-    builder = std::move(builder).cmdline_flag(word);
-  auto vm = std::move(builder).build().get();
+  auto vm = plain_vm(guest)
+                .cpus(like.cpus)
+                .memory_mb(like.memory_mb)
+                .accelerator(like.kvm ? Accelerator::Kvm : Accelerator::Tcg)
+                .agent_enabled()
+                .build()
+                .get();
   vm.start().get();
   vm.agent().get().ping().get();
   const auto taken = Clock::now() - begun;
   vm.kill().get();
   return taken;
-}
-
-void print(const char* what, const Samples& samples) {
-  std::printf("  %-10s median %-9s  p25 %-9s  p75 %-9s\n", what, to_text(samples.median()).c_str(),
-              to_text(samples.percentile(25)).c_str(), to_text(samples.percentile(75)).c_str());
 }
 
 void measure(const BareMachine& machine, const GuestAssets& guest, unsigned rounds) {
@@ -60,11 +50,7 @@ void measure(const BareMachine& machine, const GuestAssets& guest, unsigned roun
   }
   std::printf("%s, %u rounds, interleaved; %s\n", name_of(guest).c_str(), rounds,
               load_text().c_str());
-  print("capsa", ours);
-  print("bare QEMU", bare);
-  std::printf("  capsa / bare: %.3f (median of the rounds' ratios), %.3f (ratio of the medians)\n",
-              median_ratio(ours, bare),
-              std::chrono::duration<double>(ours.median()) / bare.median());
+  print_beside("capsa", ours, "bare QEMU", bare);
 }
 
 void run(const Options& options) {

@@ -4,7 +4,10 @@
 #include <actors/guest/tsc.hpp>
 #include <backends/runtime_dir/libexec.hpp>
 #include <capsa/result.hpp>
+#include <tools/benchmarks/bare_qemu.hpp>
 #include <tools/benchmarks/guests.hpp>
+
+#include <sstream>
 
 namespace capsa::bench {
 
@@ -28,6 +31,20 @@ std::vector<GuestAssets> guests(const std::string& kind) {
 
 void add_guest_option(CLI::App& command, std::string& kind, const std::string& help) {
   command.add_option("--guest", kind, help)->check(CLI::IsMember({"stock", "tuned"}));
+}
+
+VmBuilder plain_vm(const Runtime& runtime, const GuestAssets& guest) {
+  LinuxDirectBootConfig boot(guest.kernel, guest.initrd);
+  boot.acpi = guest.acpi;
+  auto builder = runtime.vm(boot);
+  std::istringstream words(guest.command_line);
+  for (std::string word; words >> word;)
+    builder = std::move(builder).cmdline_flag(word);
+  return builder;
+}
+
+void wait_for_init(const VmHandle& vm) {
+  vm.console().get().wait_for_timeout(kReadyLine, std::chrono::minutes(1)).get();
 }
 
 std::string name_of(const GuestAssets& guest) {

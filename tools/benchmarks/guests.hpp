@@ -2,6 +2,7 @@
 
 #include <CLI/CLI.hpp>
 #include <capsa/guest.hpp>
+#include <capsa/runtime.hpp>
 #include <string>
 #include <vector>
 
@@ -14,6 +15,13 @@ std::vector<GuestAssets> guests(const std::string& kind);
 
 /// The option --guest of every benchmark; `help` tells what happens without it.
 void add_guest_option(CLI::App& command, std::string& kind, const std::string& help);
+
+/// A plain VM of the guest, with all that its kernel needs.
+VmBuilder plain_vm(const Runtime& runtime, const GuestAssets& guest);
+inline VmBuilder plain_vm(const GuestAssets& guest) { return plain_vm(Capsa::runtime(), guest); }
+
+/// Waits for the agent's line at the console of a VM that was told capsa.ready=1.
+void wait_for_init(const VmHandle& vm);
 
 /// "tuned 6.1.192-capsa"
 std::string name_of(const GuestAssets& guest);

@@ -26,6 +26,20 @@ double median_ratio(const Samples& ours, const Samples& theirs) {
   return ratios[ratios.size() / 2];
 }
 
+void print_beside(const char* ours_name, const Samples& ours, const char* theirs_name,
+                  const Samples& theirs) {
+  const auto print = [](const char* what, const Samples& samples) {
+    std::printf("  %-10s median %-9s  p25 %-9s  p75 %-9s\n", what,
+                to_text(samples.median()).c_str(), to_text(samples.percentile(25)).c_str(),
+                to_text(samples.percentile(75)).c_str());
+  };
+  print(ours_name, ours);
+  print(theirs_name, theirs);
+  std::printf("  %s / %s: %.3f (median of the rounds' ratios), %.3f (ratio of the medians)\n",
+              ours_name, theirs_name, median_ratio(ours, theirs),
+              std::chrono::duration<double>(ours.median()) / theirs.median());
+}
+
 std::string to_text(std::chrono::nanoseconds time) {
   const auto seconds = std::chrono::duration<double>(time).count();
   std::array<char, 32> text{};

@@ -24,6 +24,10 @@ class Samples {
 /// moment of the host does to one round it does to both.
 double median_ratio(const Samples& ours, const Samples& theirs);
 
+/// Prints medians and quartiles of both, and their ratio.
+void print_beside(const char* ours_name, const Samples& ours, const char* theirs_name,
+                  const Samples& theirs);
+
 /// "1.234 s", "12.3 ms" or "45 us".
 std::string to_text(std::chrono::nanoseconds time);
 

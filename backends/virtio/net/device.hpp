@@ -186,6 +186,7 @@ class NetDevice final : public Device, public net::FrameReceiver {
   Steering steering_;
   std::vector<Taken> taken_;  // of the frame that is being delivered; kept to save allocations
   std::size_t taken_count_ = 0;
+  std::vector<Queue::Used> used_;  // those, to be given back; kept in the same way
   bool control_more_ = false;
   bool more_ = false;
   unsigned turns_ = 0;

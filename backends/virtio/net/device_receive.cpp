@@ -142,15 +142,15 @@ void NetDevice::write(Queue& queue, const net::Frame& frame) {
   const auto header = encode_header(frame.meta(), static_cast<std::uint16_t>(taken_count_));
   std::span<const std::byte> rest = frame.bytes();
   std::size_t offset = header_bytes_;
+  used_.clear();
   taken_[0].chain.copy_in(0, std::span(header).first(header_bytes_));
   for (Taken& taken : std::span(taken_).first(taken_count_)) {
     const std::size_t count = taken.chain.copy_in(offset, rest);
     rest = rest.subspan(count);
-    taken.room = offset + count;  // what is in it
+    used_.push_back({taken.chain.head, static_cast<std::uint32_t>(offset + count)});
     offset = 0;
   }
-  for (const Taken& taken : std::span(taken_).first(taken_count_))
-    queue.push(taken.chain.head, static_cast<std::uint32_t>(taken.room));
+  queue.push(used_);
   stats_.received_bytes += frame.size();
   ++stats_.received_frames;
 }

@@ -1,0 +1,77 @@
+#include <tools/benchmarks/host_state.hpp>
+
+#include <backends/runtime_dir/runtime_dir.hpp>
+
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <sstream>
+#include <system_error>
+
+namespace capsa::bench {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+template <class Iterator>
+std::size_t count(const fs::path& directory) {
+  std::error_code failed;
+  std::size_t n = 0;
+  for (Iterator it(directory, failed), end; !failed && it != end; it.increment(failed))
+    ++n;
+  return n;
+}
+
+std::size_t count_children() {
+  std::size_t n = 0;
+  for (const auto& task : fs::directory_iterator("/proc/self/task")) {
+    std::ifstream children(task.path() / "children");
+    n += static_cast<std::size_t>(
+        std::distance(std::istream_iterator<long>(children), std::istream_iterator<long>()));
+  }
+  return n;
+}
+
+void add_memory(HostState& state) {
+  std::ifstream maps("/proc/self/smaps");
+  bool guest = false;
+  for (std::string line; std::getline(maps, line);) {
+    std::istringstream words(line);
+    std::string key;
+    std::uint64_t kib = 0;
+    words >> key;
+    // "7f00-7f01 rw-s 0000 00:01 17 /memfd:capsa-guest (deleted)", or "Rss:   12 kB".
+    if (key.empty() || key.back() != ':') {
+      guest = line.find("memfd:capsa-guest") != std::string::npos;
+      continue;
+    }
+    if (!(words >> kib)) continue;
+    if (key == "Rss:") (guest ? state.guest_memory : state.resident) += kib * 1024;
+    if (!guest && (key == "Private_Clean:" || key == "Private_Dirty:")) state.own += kib * 1024;
+  }
+}
+
+}  // namespace
+
+HostState host_state() {
+  HostState state;
+  // Without the one that lists them.
+  state.fds = count<fs::directory_iterator>("/proc/self/fd") - 1;
+  state.threads = count<fs::directory_iterator>("/proc/self/task");
+  state.children = count_children();
+  state.files = count<fs::recursive_directory_iterator>(runtime_base());
+  add_memory(state);
+  return state;
+}
+
+std::string to_text(const HostState& state) {
+  std::ostringstream out;
+  out << state.fds << " fds, " << state.threads << " threads, " << state.children << " children, "
+      << state.files << " files in the runtime directory";
+  return out.str();
+}
+
+}  // namespace capsa::bench

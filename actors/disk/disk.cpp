@@ -5,6 +5,13 @@
 
 namespace capsa::disk {
 
+namespace {
+
+// The connection to a process breaks before its end is known here, by far less than this.
+constexpr std::chrono::seconds kLastWords{2};
+
+}  // namespace
+
 DiskState::DiskState(Self self, loop::EpollLoop& loop, DiskPlan plan, protocol::LinkDevice link)
     : self_(self), loop_(loop), plan_(std::move(plan)), link_device_(std::move(link)) {
   self_->set_exit_handler([this](caf::exit_msg& message) { on_exit_message(message); });
@@ -53,8 +60,8 @@ void DiskState::connect(block::NbdTarget target) {
   connector_ = std::make_unique<block::NbdConnector>(
       loop_, std::move(target), [this](result<std::unique_ptr<block::NbdStore>> store) {
         connector_.reset();
-        if (!store.ok()) return fail(store.error());
-        (*store)->on_lost([this](const capsa::error& why) { fail(why); });
+        if (!store.ok()) return lost_server(store.error());
+        (*store)->on_lost([this](const capsa::error& why) { lost_server(why); });
         take_store(std::move(*store));
       });
 }
@@ -73,11 +80,23 @@ void DiskState::take_store(std::unique_ptr<block::BlockStore> store) {
   waiting_.clear();
 }
 
+/// A process of ours that closes its connection has ended, or will in a moment: what it says of
+/// that tells more than the broken connection does.
+void DiskState::lost_server(const capsa::error& why) {
+  if (!process_ || why.code() != ErrorCode::ConnectionClosed) return fail(why);
+  patience_ = loop_.call_after(kLastWords, [this, why] {
+    patience_.reset();
+    fail(why);
+  });
+}
+
 /// The disk cannot be had, or is lost: its VM ends with it.
-void DiskState::fail(capsa::error why) {
+void DiskState::fail(const capsa::error& why) {
   if (failure_ || ending_) return;
-  failure_ = capsa::error(why.code(), "disk " + plan_.image.path.native() + ": " + why.message(),
-                          why.hint());
+  const std::string& image = plan_.image.path.native();
+  const bool named = why.message().find(image) != std::string::npos;
+  failure_ =
+      capsa::error(why.code(), (named ? "" : "disk " + image + ": ") + why.message(), why.hint());
   // Asked about it is told to whoever waits, or to the VM by the end of this actor.
   if (!waiting_.empty()) {
     protocol::fail_all(waiting_, protocol::to_caf(*failure_));
@@ -118,6 +137,7 @@ void DiskState::finish() {
 }
 
 void DiskState::on_exit() {
+  if (patience_) loop_.cancel(*patience_);
   const auto why = failure_.value_or(capsa::error(ErrorCode::VmEnded, "the disk was closed"));
   protocol::fail_all(waiting_, protocol::to_caf(why));
   if (at_rest_ || !link_) return;

@@ -47,7 +47,8 @@ class DiskState {
   void open_served();
   void connect(block::NbdTarget target);
   void take_store(std::unique_ptr<block::BlockStore> store);
-  void fail(capsa::error why);
+  void lost_server(const capsa::error& why);
+  void fail(const capsa::error& why);
   void on_exit_message(caf::exit_msg& message);
   void close_store();
   void end_process();
@@ -62,6 +63,7 @@ class DiskState {
   std::shared_ptr<virtio::blk::BlkDevice> device_;
   std::shared_ptr<virtio::DeviceLink> link_;
   std::optional<capsa::error> failure_;
+  std::optional<Loop::TimerId> patience_;       // for the last words of the process
   std::vector<caf::response_promise> waiting_;  // for the disk to be ready
   bool ending_ = false;
   bool at_rest_ = false;

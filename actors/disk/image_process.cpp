@@ -88,7 +88,9 @@ void ImageProcess::take_child(result<qemu::ChildProcess> child) {
 }
 
 void ImageProcess::exited(qemu::ExitStatus status) {
-  const std::string words = child_->errors();
+  std::string words = child_->errors();
+  while (words.ends_with('\n'))
+    words.pop_back();
   child_.reset();
   if (on_end_) return gone();
   const auto lost = std::exchange(lost_, nullptr);

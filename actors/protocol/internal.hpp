@@ -150,6 +150,8 @@ using VmUnit = VmActor::extend<caf::reacts_to<ended_atom, EndBox>,
                                caf::reacts_to<deadline_atom, std::uint64_t>,
                                /// the machine has had its time to say why the agent is gone
                                caf::reacts_to<lost_atom, std::uint64_t>,
+                               /// press the power button again
+                               caf::reacts_to<button_atom, std::uint64_t>,
                                /// the last handle is gone
                                caf::reacts_to<drop_atom>>;
 

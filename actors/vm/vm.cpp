@@ -77,6 +77,7 @@ caf::result<void> VmState::start() {
   kernel_log_.clear();
   exit_code_.reset();
   main_failure_.reset();
+  start_failure_.reset();
   main_.reset();
   main_link_ = nullptr;
   keep_ = caf::actor_cast<caf::strong_actor_ptr>(self_);
@@ -90,7 +91,7 @@ caf::result<void> VmState::start() {
     self_->monitor(unit);
   });
   if (!made.ok()) {
-    starting_.deliver(protocol::to_caf(made.error()));
+    start_failure_ = protocol::to_caf(made.error());
     fail(made.error().message());
     return promise;
   }
@@ -127,7 +128,8 @@ void VmState::on_boot_failed(const caf::error& why) {
   // Ended by us before it ran, as somebody asked for it or a device failed: finish() tells of that.
   if (stop_requested_ || dropped_ || (failure_ && e.code() == ErrorCode::VmEnded))
     return tear_down();
-  if (starting_.pending()) starting_.deliver(why);
+  // Told when nothing is left of the attempt: whoever hears of it may start again.
+  if (!start_failure_) start_failure_ = why;
   fail(e.message());
 }
 
@@ -338,6 +340,9 @@ protocol::VmUnit::behavior_type VmState::make_behavior() {
       [this](lost_atom, const std::string& why) { on_agent_lost(why); },
       [this](lost_atom, std::uint64_t boot) {
         if (boot == boot_ && active()) give_up_main();
+      },
+      [this](button_atom, std::uint64_t boot) {
+        if (boot == boot_ && status_.is<VmStatus::Stopping>() && !guest_told_) press_power_button();
       },
       [this](grace_atom, std::uint64_t boot) {
         if (boot == boot_ && active()) kill_machine();

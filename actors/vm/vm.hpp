@@ -92,7 +92,8 @@ class VmState {
   // Itself, from start() until nothing of the boot is left: CAF ends an actor that nobody refers
   // to, and a VM whose last handle is gone has units to wait for, which do not refer to it.
   caf::strong_actor_ptr keep_;
-  std::size_t disks_pending_ = 0;  // not yet open
+  std::optional<caf::error> start_failure_;  // for whoever asked for the start
+  std::size_t disks_pending_ = 0;            // not yet open
   bool tearing_down_ = false;
   bool agent_ready_ = false;
   bool stop_requested_ = false;

@@ -52,7 +52,7 @@ void VmState::finish() {
   const capsa::error ended(ErrorCode::VmEnded,
                            failed != nullptr ? failed->message : "the VM ended before it ran");
   if (main_failure_ && machine_failed()) main_failure_ = ended;
-  if (starting_.pending()) starting_.deliver(protocol::to_caf(ended));
+  if (starting_.pending()) starting_.deliver(start_failure_.value_or(protocol::to_caf(ended)));
   for (auto& promise : stopping_)
     promise.deliver(caf::unit);
   stopping_.clear();

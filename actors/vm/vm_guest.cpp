@@ -10,6 +10,9 @@ namespace {
 // The agent's connection breaks before the end of the machine is known here, by far less than this.
 constexpr auto kReportPatience = std::chrono::seconds(2);
 
+// A guest whose driver for the button is not there yet does not hear it.
+constexpr auto kPressAgain = std::chrono::seconds(3);
+
 /// A host name (hostname(7)) made of the VM's name.
 std::string host_name(const std::string& name) {
   std::string out;
@@ -48,7 +51,7 @@ void VmState::ask_guest_to_stop() {
 void VmState::press_power_button() {
   if (tearing_down_) return;
   self_->request(units_.machine, caf::infinite, protocol::button_atom_v)
-      .then([] {},
+      .then([this] { self_->delayed_send(self_, kPressAgain, protocol::button_atom_v, boot_); },
             [this](const caf::error&) {
               // No button, and no agent that may still come: waiting would change nothing.
               if (!plan_->config.agent) kill_machine();

@@ -48,7 +48,7 @@ result<void> check_image(const std::filesystem::path& image, ImageFormat format,
   }
   if (big_endian(bytes.subspan(8, 8)) != 0 && !backing_given) {
     return error(ErrorCode::InvalidConfig, name + ": it needs a backing image",
-                 "name the backing image and its format, or merge it with qemu-img convert");
+                 "merge the two: qemu-img convert -O qcow2 IMAGE NEW-IMAGE");
   }
   return {};
 }

@@ -246,7 +246,7 @@ void NbdClient::tell() {
   if (done) done();
   if (alive.expired() || lost_why_.empty()) return;
   const auto lost = std::exchange(lost_, {});
-  const error why(ErrorCode::ConnectionClosed, "disk: " + std::exchange(lost_why_, {}));
+  const error why(ErrorCode::ConnectionClosed, std::exchange(lost_why_, {}));
   if (lost) lost(why);
 }
 

@@ -87,7 +87,7 @@ void Assembly::release() {
   port_bus_ = {};
   memory_bus_ = {};
   event_device_.reset();
-  lines_.clear();
+  serial_line_.reset();
   vm_.reset();
   memory_.reset();
 }
@@ -222,20 +222,20 @@ result<UniqueFd> Assembly::interrupt_line(unsigned line) {
 }
 
 result<void> Assembly::build_platform() {
-  for (const unsigned line : {kSerialLine, kEventDeviceLine}) {
-    auto fd = interrupt_line(line);
-    if (!fd) return fd.error();
-    lines_.push_back(std::move(*fd));
-  }
+  auto line = interrupt_line(kSerialLine);
+  if (!line) return line.error();
+  serial_line_ = std::move(*line);
   const GuestEnded ended = [this](EndCause cause) { end({cause, words_for(cause)}); };
   const auto now = [] {
     return static_cast<std::int64_t>(
         std::chrono::system_clock::to_time_t(std::chrono::system_clock::now()));
   };
-  event_device_ = std::make_shared<EventDevice>(edge_on(lines_[1].get()));
+  event_device_ =
+      std::make_shared<EventDevice>([this](bool high) { vm_->set_line(kEventDeviceLine, high); });
   const bool added =
-      port_bus_.add(kSerialPort, SerialPort::kPorts,
-                    std::make_shared<SerialPort>(std::move(serial_), edge_on(lines_[0].get()))) &&
+      port_bus_.add(
+          kSerialPort, SerialPort::kPorts,
+          std::make_shared<SerialPort>(std::move(serial_), edge_on(serial_line_.get()))) &&
       port_bus_.add(kRtcPort, RealTimeClock::kPorts, std::make_shared<RealTimeClock>(now)) &&
       port_bus_.add(kI8042Port, KeyboardController::kPorts,
                     std::make_shared<KeyboardController>(ended)) &&

@@ -83,7 +83,7 @@ class Assembly final : public std::enable_shared_from_this<Assembly> {
   std::optional<KvmVm> vm_;
   Bus memory_bus_;
   Bus port_bus_;
-  std::vector<UniqueFd> lines_;
+  UniqueFd serial_line_;
   std::shared_ptr<EventDevice> event_device_;
   std::optional<GuestAddress> rsdp_;
   std::optional<EntryState> entry_;

@@ -37,7 +37,7 @@ constexpr int kAllowed[] = {
 #endif
     SCMP_SYS(getrandom)};
 
-constexpr unsigned long kAllowedIoctls[] = {KVM_RUN, KVM_KVMCLOCK_CTRL};
+constexpr unsigned long kAllowedIoctls[] = {KVM_RUN, KVM_KVMCLOCK_CTRL, KVM_IRQ_LINE};
 
 using Program = std::vector<sock_filter>;
 

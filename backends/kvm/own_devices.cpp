@@ -41,7 +41,7 @@ result<void> OwnDevices::add_console(int console_fd) {
   if (flags < 0 || ::fcntl(fd.get(), F_SETFL, flags | O_NONBLOCK) != 0)
     return error_from_errno(errno, "take over the console's line");
   line_ = std::make_unique<virtio::console::FdLine>(loop_, std::move(fd));
-  console_ = std::make_shared<virtio::console::ConsoleDevice>(*line_);
+  console_ = std::make_shared<virtio::console::ConsoleDevice>(*line_, /*sized=*/false);
   line_->attach(console_);
   transports_.push_back(Transport::create(loop_, *console_));
   return {};

@@ -77,6 +77,13 @@ result<void> KvmVm::add_ioeventfd(int fd, memory::GuestAddress address, std::uin
   return call(fd_.get(), KVM_IOEVENTFD, &event, "KVM_IOEVENTFD");
 }
 
+void KvmVm::set_line(unsigned line, bool high) const noexcept {
+  kvm_irq_level level{};
+  level.irq = line;
+  level.level = high ? 1 : 0;
+  ::ioctl(fd_.get(), KVM_IRQ_LINE, &level);
+}
+
 result<void> KvmVm::add_irqfd(int fd, unsigned line) const {
   kvm_irqfd irq{};
   irq.fd = static_cast<std::uint32_t>(fd);

@@ -21,6 +21,8 @@ class KvmVm {
   result<void> add_ioeventfd(int fd, memory::GuestAddress address, std::uint32_t value) const;
   /// Every write to the eventfd is an edge on the interrupt line.
   result<void> add_irqfd(int fd, unsigned line) const;
+  /// Sets the level of an interrupt line.
+  void set_line(unsigned line, bool high) const noexcept;
   int fd() const noexcept { return fd_.get(); }
 
  private:

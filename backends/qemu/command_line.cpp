@@ -138,8 +138,8 @@ void add_devices(Builder& to, const MachineSpec& spec) {
         to.add("-device", "vhost-user-vsock-device,chardev=" + id);
         break;
       case DeviceSpec::Kind::Block:
-        to.add("-device", "vhost-user-blk,chardev=" + id +
-                              ",num-queues=" + std::to_string(device.queues));
+        to.add("-device",
+               "vhost-user-blk,chardev=" + id + ",num-queues=" + std::to_string(device.queues));
         break;
     }
   }

@@ -26,14 +26,15 @@ void refused(VmBuilder builder, const std::string& names) {
   BOOST_TEST(!built.error().hint().empty(), built.error().what());
 }
 
-/// The error of a start() that must fail after a build() that did not. Names the image once.
+/// The error of a start() that must fail after a build() that did not. It names the image.
 capsa::error start_failure(VmBuilder builder, const fs::path& image) {
   const auto made = std::move(builder).build().get();
   const auto started = made.start().result();
   BOOST_TEST_REQUIRE(!started.ok());
   const auto& message = started.error().message();
-  const auto at = message.find(image.native());
-  BOOST_TEST(at != std::string::npos, message);
+  BOOST_TEST(message.find(image.native()) != std::string::npos, message);
+  BOOST_TEST(message.find(image.native() + ": disk ") == std::string::npos, message);
+  BOOST_TEST(test::code_of(made.wait_timeout(20s)) == ErrorCode::VmEnded);
   BOOST_TEST(made.status().is<VmStatus::Failed>(), to_string(made.status()));
   return started.error();
 }
@@ -184,7 +185,7 @@ BOOST_AUTO_TEST_CASE(that_is_no_image_fails_the_start_by_name) {
   BOOST_TEST(not_one.message().find("not a qcow2 image") != std::string::npos, not_one.what());
   // It begins as one does: it is the server that finds out.
   const auto garbage =
-      dir.file("garbage.qcow2", std::string("QFI\xfb\0\0\0\x63", 8) + std::string(8, '\0') +
+      dir.file("garbage.qcow2", std::string("QFI\xfb\0\0\0\x63", 8) + std::string(88, '\0') +
                                     test::random_bytes(65536, 9));
   const auto bad = start_failure(vm().disk(garbage), garbage);
   BOOST_TEST(bad.code() == ErrorCode::BackendFailed, bad.what());

@@ -81,6 +81,17 @@ std::string bytes_of_image(const fs::path& image) {
   return out;
 }
 
+bool holds(const fs::path& raw_image, const std::string& bytes) {
+  std::ifstream in(raw_image, std::ios::binary);
+  std::string piece(1U << 20, '\0');
+  for (std::size_t at = 0; at < bytes.size(); at += piece.size()) {
+    piece.resize(std::min(piece.size(), bytes.size() - at));
+    in.read(piece.data(), static_cast<std::streamsize>(piece.size()));
+    if (!in || bytes.compare(at, piece.size(), piece) != 0) return false;
+  }
+  return in.peek() == std::ifstream::traits_type::eof();
+}
+
 int check_image(const fs::path& image) {
   return run_on_host("qemu-img check -q -f qcow2 " + image.string()).status;
 }

@@ -20,6 +20,8 @@ std::filesystem::path make_image(const std::filesystem::path& path, std::uint64_
 
 /// All bytes of the disk that is in an image that nobody has open.
 std::string bytes_of_image(const std::filesystem::path& image);
+/// Whether a raw image holds just these bytes; for images that are too large to be held twice.
+bool holds(const std::filesystem::path& raw_image, const std::string& bytes);
 
 /// The exit status of `qemu-img check`: 0 where all is well, 3 where space is lost and nothing
 /// else.

@@ -1,6 +1,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <spawn.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <array>
@@ -134,6 +135,8 @@ BOOST_AUTO_TEST_SUITE(a_killed_host_program, *utf::disabled())
 
 /// Not a test: what the test below starts and kills.
 BOOST_AUTO_TEST_CASE(lets_its_guest_write_to_the_end) {
+  // Nobody else would end it.
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   const char* const where = std::getenv("CAPSA_DISK_KILLED");
   BOOST_REQUIRE(where != nullptr);
   const fs::path dir = where;

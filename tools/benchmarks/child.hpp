@@ -9,8 +9,8 @@
 
 namespace capsa::bench {
 
-/// A program with its standard input and output at our end of a stream. Killed at the end of the scope.
-/// Everything throws capsa::error.
+/// A program with its standard input and output at our end of a stream. Killed at the end of the
+/// scope. Everything throws capsa::error.
 class Child {
  public:
   explicit Child(std::vector<std::string> words);

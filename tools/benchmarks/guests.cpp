@@ -33,6 +33,16 @@ void add_guest_option(CLI::App& command, std::string& kind, const std::string& h
   command.add_option("--guest", kind, help)->check(CLI::IsMember({"stock", "tuned"}));
 }
 
+void add_backend_option(CLI::App& command, std::string& name) {
+  command.add_option("--backend", name, "auto, kvm or qemu (default: auto)")
+      ->check(CLI::IsMember({"auto", "kvm", "qemu"}));
+}
+
+Backend backend_named(const std::string& name) {
+  if (name == "kvm") return Backend::Kvm;
+  return name == "qemu" ? Backend::Qemu : Backend::Auto;
+}
+
 VmBuilder plain_vm(const Runtime& runtime, const GuestAssets& guest) {
   LinuxDirectBootConfig boot(guest.kernel, guest.initrd);
   boot.acpi = guest.acpi;

@@ -10,9 +10,9 @@ struct HostState {
   std::size_t fds = 0;
   std::size_t threads = 0;
   std::size_t children = 0;
-  std::size_t files = 0;         ///< in the runtime directories of this user, at any depth
-  std::uint64_t resident = 0;    ///< bytes, without the memory of guests
-  std::uint64_t own = 0;         ///< of those, the bytes that nobody shares
+  std::size_t files = 0;           ///< in the runtime directories of this user, at any depth
+  std::uint64_t resident = 0;      ///< bytes, without the memory of guests
+  std::uint64_t own = 0;           ///< of those, the bytes that nobody shares
   std::uint64_t guest_memory = 0;  ///< bytes
 };
 

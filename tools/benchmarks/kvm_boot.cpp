@@ -29,18 +29,12 @@ using Details = std::map<std::string, Samples>;
 /// A process of its own, as QEMU is one: what it takes to load us counts.
 std::chrono::nanoseconds time_own_boot(const BareMachine& like, const GuestAssets& guest,
                                        Details* details) {
-  std::vector<std::string> words = {"/proc/self/exe",
-                                    "kvm-boot-one",
-                                    "--kernel",
-                                    guest.kernel,
-                                    "--initrd",
-                                    guest.initrd,
-                                    "--line",
-                                    guest.command_line,
-                                    "--cpus",
-                                    std::to_string(like.cpus),
-                                    "--memory",
-                                    std::to_string(like.memory_mb)};
+  std::vector<std::string> words = {"/proc/self/exe", "kvm-boot-one",
+                                    "--kernel",       guest.kernel,
+                                    "--initrd",       guest.initrd,
+                                    "--line",         guest.command_line,
+                                    "--cpus",         std::to_string(like.cpus),
+                                    "--memory",       std::to_string(like.memory_mb)};
   if (guest.acpi) words.emplace_back("--acpi");
   words.emplace_back("--begun");
   words.emplace_back(std::to_string(Clock::now().time_since_epoch().count()));
@@ -60,9 +54,10 @@ void print(const Details& details) {
     const auto known = details.find(name);
     return known == details.end() ? std::chrono::nanoseconds(0) : known->second.median();
   };
-  std::printf("  capsa's time: loading the process %s, runtime and checks %s, machine %s, guest %s\n",
-              to_text(median("load")).c_str(), to_text(median("runtime")).c_str(),
-              to_text(median("machine")).c_str(), to_text(median("guest")).c_str());
+  std::printf(
+      "  capsa's time: loading the process %s, runtime and checks %s, machine %s, guest %s\n",
+      to_text(median("load")).c_str(), to_text(median("runtime")).c_str(),
+      to_text(median("machine")).c_str(), to_text(median("guest")).c_str());
   std::printf("  exits of a vCPU until then:");
   for (const auto* name : {"port", "memory", "halt", "interrupted", "other"})
     std::printf(" %s %lld", name, static_cast<long long>(median(name).count()));

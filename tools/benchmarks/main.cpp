@@ -10,6 +10,12 @@ int main(int argc, char** argv) {
   capsa::bench::add_boot(app, action);
   capsa::bench::add_exec(app, action);
   capsa::bench::add_idle(app, action);
+  capsa::bench::add_kvm_boot(app, action);
+  capsa::bench::add_kvm_boot_one(app, action);
+  capsa::bench::add_overhead(app, action);
+  capsa::bench::add_stop(app, action);
+  capsa::bench::add_block(app, action);
+  capsa::bench::add_scale(app, action);
   CLI11_PARSE(app, argc, argv);
   try {
     action();

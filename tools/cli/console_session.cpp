@@ -52,6 +52,9 @@ void ConsoleSession::build() {
                 .console_enabled();
   for (auto& share : options_.vm.shares)
     builder = std::move(builder).share(share);
+  for (auto& disk : options_.vm.disks)
+    builder = std::move(builder).disk(disk);
+  if (options_.vm.nested) builder = std::move(builder).nested_virtualization();
   for (auto& port : options_.vm.vsock_ports)
     builder = std::move(builder).vsock(port);
   for (auto& word : options_.arguments)

@@ -35,6 +35,30 @@ result<ShareConfig> parse_share(std::string_view text) {
   return share;
 }
 
+result<DiskImage> parse_disk(std::string_view option, std::string_view text) {
+  DiskImage image;
+  std::string_view rest = text;
+  const auto take = [&rest](std::string_view suffix) {
+    if (!rest.ends_with(suffix)) return false;
+    rest.remove_suffix(suffix.size());
+    return true;
+  };
+  if (take(":raw")) {
+    image.format = ImageFormat::Raw;
+  } else if (take(":qcow2")) {
+    image.format = ImageFormat::Qcow2;
+  }
+  if (take(":ro")) {
+    image.is_read_only = true;
+  } else {
+    take(":rw");
+  }
+  if (rest.empty())
+    return refused(option, text, "write IMAGE, IMAGE:ro, IMAGE:rw:raw or IMAGE:ro:qcow2");
+  image.path = rest;
+  return image;
+}
+
 result<std::pair<std::string, std::string>> parse_env(std::string_view text) {
   const auto equals = text.find('=');
   if (text.empty() || equals == 0)

@@ -13,6 +13,10 @@ namespace capsa::cli {
 /// "HOST:TARGET[:ro|rw]"; read-only unless told otherwise. Read from its end: HOST may hold colons.
 result<ShareConfig> parse_share(std::string_view text);
 
+/// "IMAGE[:ro|rw][:raw|qcow2]"; writable unless told otherwise, its format by its name. Read from
+/// its end: IMAGE may hold colons, and may be an nbd:// URI.
+result<DiskImage> parse_disk(std::string_view option, std::string_view text);
+
 /// "KEY=VALUE", or "KEY" for the value that it has here.
 result<std::pair<std::string, std::string>> parse_env(std::string_view text);
 

@@ -34,6 +34,8 @@ struct Words {
   unsigned cpus = 1;
   std::string memory = "512";
   std::vector<std::string> shares;
+  std::vector<std::string> disks;
+  bool nested = false;
   std::vector<std::string> env;
   std::string timeout;
   std::string backend = "auto";
@@ -60,6 +62,12 @@ result<RunOptions> understand(const Words& words, std::vector<std::string> comma
     if (!share) return share.error();
     options.vm.shares.push_back(*std::move(share));
   }
+  for (const auto& word : words.disks) {
+    auto disk = parse_disk("--disk", word);
+    if (!disk) return disk.error();
+    options.vm.disks.push_back(*std::move(disk));
+  }
+  options.vm.nested = words.nested;
   for (const auto& word : words.env) {
     auto variable = parse_env(word);
     if (!variable) return variable.error();
@@ -128,6 +136,13 @@ void add_run(CLI::App& app, Action& action, const Tail& tail) {
           "Longest time from now to the command's end; then SIGTERM, and SIGKILL 2 s later")
       ->type_name("SECONDS");
   command->add_flag("-t,--tty", words->pty, "Give the command a terminal");
+  command
+      ->add_option("--disk", words->disks,
+                   "Attach an image, block device or nbd:// disk: vda, vdb, ... in the guest")
+      ->type_name("IMAGE[:ro|rw][:raw|qcow2]")
+      ->allow_extra_args(false);
+  command->add_flag("--nested", words->nested,
+                    "Give the guest a CPU that can run virtual machines of its own");
   command->add_flag("-v,--verbose", words->verbosity, "Log what happens; twice for more");
   command->add_option("--backend", words->backend, "auto, kvm (in this process) or qemu")
       ->capture_default_str();

@@ -62,6 +62,8 @@ void RunSession::build() {
   if (options_.guest) sandbox = std::move(sandbox).guest(*options_.guest);
   for (auto& share : options_.vm.shares)
     sandbox = std::move(sandbox).share(share);
+  for (auto& disk : options_.vm.disks)
+    sandbox = std::move(sandbox).disk(disk);
   const std::vector<std::string> arguments(options_.command.begin() + 1, options_.command.end());
   auto command = std::move(sandbox).run(options_.command.front(), arguments);
   if (options_.pty) {

@@ -22,9 +22,12 @@ Examples:
 struct Words {
   std::string kernel;
   std::string initrd;
+  std::string root_disk;
   unsigned cpus = 1;
   std::string memory = "512";
   std::vector<std::string> shares;
+  std::vector<std::string> disks;
+  bool nested = false;
   std::vector<std::string> listen;
   std::vector<std::string> connect;
   std::vector<std::string> append;
@@ -48,6 +51,11 @@ result<VmOptions> understand(const Words& words) {
   VmOptions options;
   options.boot = {words.kernel, words.initrd};
   options.boot.acpi = !words.no_acpi;
+  if (!words.root_disk.empty()) {
+    auto disk = parse_disk("--root-disk", words.root_disk);
+    if (!disk) return disk.error();
+    options.boot.root_disk = *std::move(disk);
+  }
   options.vm.resources.cpus = words.cpus;
   const auto memory = parse_memory(words.memory);
   if (!memory) return memory.error();
@@ -57,6 +65,12 @@ result<VmOptions> understand(const Words& words) {
     if (!share) return share.error();
     options.vm.shares.push_back(*std::move(share));
   }
+  for (const auto& word : words.disks) {
+    auto disk = parse_disk("--disk", word);
+    if (!disk) return disk.error();
+    options.vm.disks.push_back(*std::move(disk));
+  }
+  options.vm.nested = words.nested;
   if (auto added = add_ports(words.listen, false, options.vm); !added) return added.error();
   if (auto added = add_ports(words.connect, true, options.vm); !added) return added.error();
   for (const auto& line : words.append) {
@@ -117,6 +131,17 @@ void add_vm(CLI::App& app, Action& action) {
       ->excludes(append);
   command->add_flag("--no-acpi", words->no_acpi,
                     "No ACPI; the kernel needs CONFIG_VIRTIO_MMIO_CMDLINE_DEVICES");
+  command
+      ->add_option("--root-disk", words->root_disk,
+                   "The same as vda, before the others, and the kernel's root=")
+      ->type_name("IMAGE[:ro|rw][:raw|qcow2]");
+  command
+      ->add_option("--disk", words->disks,
+                   "Attach an image, block device or nbd:// disk: vda, vdb, ... in the guest")
+      ->type_name("IMAGE[:ro|rw][:raw|qcow2]")
+      ->allow_extra_args(false);
+  command->add_flag("--nested", words->nested,
+                    "Give the guest a CPU that can run virtual machines of its own");
   command->add_flag("-v,--verbose", words->verbosity, "Log what happens; twice for more");
   command->add_option("--backend", words->backend, "auto, kvm (in this process) or qemu")
       ->capture_default_str();

@@ -110,14 +110,17 @@ void RealTimeClock::write(std::uint64_t offset, std::span<const std::byte> in) {
 }
 
 void EventDevice::raise(std::uint32_t events) {
+  const std::lock_guard lock(mutex_);
   pending_ |= events;
-  interrupt_();
+  line_(pending_ != 0);
 }
 
 void EventDevice::read(std::uint64_t offset, std::span<std::byte> out) {
   std::fill(out.begin(), out.end(), std::byte{0});
   if (offset != 0 || out.size() != sizeof(std::uint32_t)) return;
-  const std::uint32_t events = pending_.exchange(0);
+  const std::lock_guard lock(mutex_);
+  const std::uint32_t events = std::exchange(pending_, 0);
+  line_(false);
   std::memcpy(out.data(), &events, sizeof events);
 }
 

@@ -68,19 +68,20 @@ class RealTimeClock final : public BusDevice {
 };
 
 /// The Generic Event Device's register: which events the guest has not seen yet. Reading takes
-/// them.
+/// them. Its line is high while there are some, so that none is lost on a driver that comes later.
 class EventDevice final : public BusDevice {
  public:
-  /// `interrupt` is called where there is an event, on the thread that told of it.
-  explicit EventDevice(std::function<void()> interrupt) : interrupt_(std::move(interrupt)) {}
+  /// `line` sets the level of the interrupt line, from any thread.
+  explicit EventDevice(std::function<void(bool)> line) : line_(std::move(line)) {}
   /// From any thread.
   void raise(std::uint32_t events);
   void read(std::uint64_t offset, std::span<std::byte> out) override;
   void write(std::uint64_t offset, std::span<const std::byte> in) override;
 
  private:
-  const std::function<void()> interrupt_;
-  std::atomic<std::uint32_t> pending_{0};
+  const std::function<void(bool)> line_;
+  std::mutex mutex_;  // guards what follows, and keeps the line in step with it
+  std::uint32_t pending_ = 0;
 };
 
 }  // namespace capsa::kvm

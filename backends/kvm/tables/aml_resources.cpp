@@ -40,12 +40,12 @@ Code io_ports(std::uint16_t first, std::uint8_t count) {
   return code;
 }
 
-Code interrupt(std::uint32_t line, Sharing sharing) {
+Code interrupt(std::uint32_t line, Sharing sharing, Trigger trigger) {
   Code code;
   append(code, kInterrupt);
   append(code, std::uint16_t{6});
-  append(code,
-         static_cast<std::uint8_t>(kConsumer | kEdge | (sharing == Sharing::Shared ? kShared : 0)));
+  append(code, static_cast<std::uint8_t>(kConsumer | (trigger == Trigger::Edge ? kEdge : 0) |
+                                         (sharing == Sharing::Shared ? kShared : 0)));
   append(code, std::uint8_t{1});  // one line
   append(code, line);
   return code;

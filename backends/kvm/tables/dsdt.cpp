@@ -67,9 +67,8 @@ Code serial() {
 Code clock() {
   return aml::device(
       "RTC",
-      aml::join(
-          {aml::define("_HID", aml::integer(aml::eisa_id("PNP0B00"))),
-           aml::define("_CRS", aml::resources({aml::io_ports(kRtcPort, kRtcPorts)}))}));
+      aml::join({aml::define("_HID", aml::integer(aml::eisa_id("PNP0B00"))),
+                 aml::define("_CRS", aml::resources({aml::io_ports(kRtcPort, kRtcPorts)}))}));
 }
 
 Code panic_device() {
@@ -93,6 +92,7 @@ Code generation_counter(GuestAddress address) {
                                                            aml::integer(address >> 32)}))}));
 }
 
+// By level: an event from before the driver came would be lost on an edge.
 Code event_device(const MachineTables& machine) {
   const auto on = [](std::uint32_t bit, const Code& then) {
     return aml::when(aml::bit_and(aml::local(0), aml::integer(bit)), then);
@@ -107,7 +107,8 @@ Code event_device(const MachineTables& machine) {
   return aml::device(
       "GED", aml::join({aml::define("_HID", aml::string("ACPI0013")),
                         aml::define("_CRS", aml::resources({aml::interrupt(kEventDeviceLine,
-                                                                           Sharing::Exclusive)})),
+                                                                           aml::Sharing::Exclusive,
+                                                                           aml::Trigger::Level)})),
                         aml::memory_region("EREG", kEventDeviceAddress, sizeof(std::uint32_t)),
                         aml::register32("EREG", "EVTS"), aml::method("_EVT", 1, true, events)}));
 }

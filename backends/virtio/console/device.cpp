@@ -12,9 +12,11 @@ constexpr std::uint16_t kControlQueueSize = 32;
 
 }  // namespace
 
-ConsoleDevice::ConsoleDevice(Host& host) : ConsoleDevice(host, std::vector<PortSpec>(1)) {}
+ConsoleDevice::ConsoleDevice(Host& host, bool sized)
+    : ConsoleDevice(host, std::vector<PortSpec>(1), sized) {}
 
-ConsoleDevice::ConsoleDevice(Host& host, std::vector<PortSpec> ports) : host_(host) {
+ConsoleDevice::ConsoleDevice(Host& host, std::vector<PortSpec> ports, bool sized)
+    : host_(host), sized_(sized) {
   for (auto& spec : ports)
     ports_.emplace_back().spec = std::move(spec);
 }
@@ -33,7 +35,7 @@ result<std::shared_ptr<ConsoleDevice>> ConsoleDevice::create(Host& host,
                                                  " bytes, or a zero among them");
     }
   }
-  return std::shared_ptr<ConsoleDevice>(new ConsoleDevice(host, std::move(ports)));
+  return std::shared_ptr<ConsoleDevice>(new ConsoleDevice(host, std::move(ports), true));
 }
 
 // -- virtio::Device
@@ -42,7 +44,8 @@ DeviceIdentity ConsoleDevice::identity() const {
   DeviceIdentity identity{.type = kDeviceType,
                           .name = "console",
                           .features = kFeatureVersion1 | kFeatureIndirectDescriptors |
-                                      kFeatureEventIdx | kFeatureSize | kFeatureEmergencyWrite,
+                                      kFeatureEventIdx | kFeatureEmergencyWrite |
+                                      (sized_ ? kFeatureSize : 0),
                           .queue_sizes = {kQueueSize, kQueueSize},
                           .required_queues = 2,
                           .config_size = sizeof(Config)};

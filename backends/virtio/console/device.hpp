@@ -45,7 +45,9 @@ class ConsoleDevice final : public virtio::Device {
   }
 
   /// One port. `host` outlives the device.
-  explicit ConsoleDevice(Host& host);
+  /// `sized`: whether somebody will say how large the terminal is. Where nobody does, a driver that
+  /// is offered sizes takes "0 by 0" for one, over what its own programs have set.
+  explicit ConsoleDevice(Host& host, bool sized = true);
   /// InvalidConfig where there is no port, too many, or a name that is too long or holds a zero.
   static result<std::shared_ptr<ConsoleDevice>> create(Host& host, std::vector<PortSpec> ports);
 
@@ -125,7 +127,7 @@ class ConsoleDevice final : public virtio::Device {
     ConsoleDevice& device_;
   };
 
-  ConsoleDevice(Host& host, std::vector<PortSpec> ports);
+  ConsoleDevice(Host& host, std::vector<PortSpec> ports, bool sized);
 
   // device.cpp
   void greet();
@@ -149,6 +151,7 @@ class ConsoleDevice final : public virtio::Device {
   bool write_control(PortIndex index, Owed news);
 
   Host& host_;
+  const bool sized_;
   std::vector<Port> ports_;
   std::optional<Activation> active_;
   bool multiport_ = false;     // agreed by the present or suspended driver

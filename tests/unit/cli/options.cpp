@@ -25,6 +25,19 @@ BOOST_AUTO_TEST_CASE(a_share_without_a_half_is_refused) {
     BOOST_TEST(!parse_share(bad).ok(), bad);
 }
 
+BOOST_AUTO_TEST_CASE(a_disk_is_an_image_a_mode_and_a_format) {
+  const auto disk = [](std::string_view text) { return parse_disk("--disk", text).value(); };
+  BOOST_TEST(disk("/d.img") == DiskImage("/d.img"));
+  BOOST_TEST(disk("/d.img:rw") == DiskImage("/d.img"));
+  BOOST_TEST(disk("/d:1.img:ro") == DiskImage("/d:1.img").read_only());
+  BOOST_TEST(disk("/d:qcow2") == DiskImage::with_format("/d", ImageFormat::Qcow2));
+  BOOST_TEST(disk("/d.qcow2:ro:raw") ==
+             DiskImage::with_format("/d.qcow2", ImageFormat::Raw).read_only());
+  BOOST_TEST(disk("nbd://10.0.0.1:10809/x").is_remote());
+  for (const char* bad : {"", ":ro", ":raw", ":ro:raw"})
+    BOOST_TEST(!parse_disk("--disk", bad).ok(), bad);
+}
+
 BOOST_AUTO_TEST_CASE(a_variable_is_given_or_passed_on) {
   BOOST_TEST((parse_env("A=b=c").value() == std::pair<std::string, std::string>("A", "b=c")));
   BOOST_TEST((parse_env("A=").value() == std::pair<std::string, std::string>("A", "")));

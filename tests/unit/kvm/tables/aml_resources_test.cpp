@@ -16,6 +16,11 @@ BOOST_AUTO_TEST_CASE(ports_cannot_be_moved) {
   BOOST_TEST((io_ports(0x3F8, 8) == bytes({0x47, 0x01, 0xF8, 0x03, 0xF8, 0x03, 0x01, 0x08})));
 }
 
+BOOST_AUTO_TEST_CASE(an_interrupt_may_be_a_level) {
+  // Consumer, active high, exclusive; neither bit 1 (edge) nor bit 3 (shared).
+  BOOST_TEST((interrupt(9, Sharing::Exclusive, Trigger::Level)[3] == std::byte{0x01}));
+}
+
 BOOST_AUTO_TEST_CASE(an_interrupt_is_an_edge_that_may_be_shared) {
   BOOST_TEST((interrupt(9, Sharing::Exclusive) ==
               bytes({0x89, 0x06, 0x00, 0x03, 0x01, 0x09, 0x00, 0x00, 0x00})));

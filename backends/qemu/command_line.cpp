@@ -99,7 +99,9 @@ void add_machine(Builder& to, const MachineSpec& spec, Accelerator accelerator) 
     to.add("-accel", std::string("tcg,thread=multi,tb-size=") + kTranslationCache);
     // Five-level paging, which nothing here needs, made plain "max" hang in some runs. Inner guests
     // hang on any "max" (it has a virtual interrupt flag); a plain EPYC has SVM and runs them.
-    to.add("-cpu", spec.nested ? "EPYC" : "max,la57=off");
+    // Without XSAVE: emulated SVM does not tell a hypervisor that its guest switched AVX on, so the
+    // guest is told too small a size for that state and its kernel overwrites what lies behind.
+    to.add("-cpu", spec.nested ? "EPYC,-xsave" : "max,la57=off");
   } else {
     to.add("-accel", "kvm");
     to.add("-cpu", "host");

@@ -24,7 +24,7 @@ std::vector<std::string> bare_qemu(const BareMachine& machine, const GuestAssets
                                    const std::string& more);
 
 /// Boots the guest in one. The time from spawn to the agent's line on that port; throws
-/// capsa::error where it does not come within a minute.
+/// capsa::error where it does not come within three minutes.
 std::chrono::nanoseconds time_bare_boot(const BareMachine& machine, const GuestAssets& guest);
 
 }  // namespace capsa::bench

@@ -20,7 +20,7 @@ class Child {
 
   void write(std::string_view text);
   /// Reads until `text` has been written, and gives everything through it; what follows is kept.
-  /// Timeout where it does not come within a minute, or the program closes its output first.
+  /// Timeout where it does not come within three minutes, or the program closes its output first.
   std::string read_until(std::string_view text);
   /// What is left until the program closes its output.
   std::string read_to_end();

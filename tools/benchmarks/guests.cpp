@@ -54,7 +54,7 @@ VmBuilder plain_vm(const Runtime& runtime, const GuestAssets& guest) {
 }
 
 void wait_for_init(const VmHandle& vm) {
-  vm.console().get().wait_for_timeout(kReadyLine, std::chrono::minutes(1)).get();
+  vm.console().get().wait_for_timeout(kReadyLine, std::chrono::minutes(2)).get();
 }
 
 std::string name_of(const GuestAssets& guest) {

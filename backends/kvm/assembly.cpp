@@ -1,6 +1,5 @@
 #include <fcntl.h>
 #include <sys/eventfd.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include <backends/kvm/assembly.hpp>
@@ -182,28 +181,17 @@ result<void> Assembly::build() {
 }
 
 result<void> Assembly::build_memory() {
-  UniqueFd file(::memfd_create("capsa-guest", MFD_CLOEXEC | MFD_ALLOW_SEALING));
-  if (!file) return error_from_errno(errno, "memfd_create for guest memory");
   const auto ranges = ram_ranges(spec_.memory_mb);
   if (ranges.empty())
     return error(ErrorCode::InvalidConfig,
                  "memory_mb: " + std::to_string(spec_.memory_mb) + " given",
                  "use " + std::to_string(kMinMemoryMb) + " to " + std::to_string(kMaxMemoryMb));
-  if (::ftruncate(file.get(), static_cast<off_t>(spec_.memory_mb * kMiB)) != 0)
-    return error_from_errno(errno,
-                            "make guest memory of " + std::to_string(spec_.memory_mb) + " MiB");
-  // What is mapped stays there: touching what a shorter file does not have is a SIGBUS.
-  ::fcntl(file.get(), F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL);
-  std::vector<memory::RegionSpec> regions;
-  std::uint64_t offset = 0;
-  for (const auto& range : ranges) {
-    regions.push_back({range.address, range.size, 0, offset, file.get()});
-    offset += range.size;
-  }
-  auto memory = memory::GuestMemory::map(regions);
+  std::vector<memory::OwnRegion> regions;
+  for (const auto& range : ranges)
+    regions.push_back({range.address, range.size});
+  auto memory = memory::GuestMemory::allocate(regions);
   if (!memory) return memory.error();
   memory_ = std::move(*memory);
-  memory_file_ = std::move(file);
   std::uint32_t slot = 0;
   for (const auto& range : ranges) {
     const auto host = memory_->slice(range.address, range.size);
@@ -310,11 +298,9 @@ result<void> Assembly::load() {
   }
   files.rsdp = rsdp_;
   files.memory_mb = spec_.memory_mb;
-  files.low_memory = {memory_file_.get(), 0};
   const auto entry = load_linux(*memory_, files);
   if (!entry) return entry.error();
   entry_ = *entry;
-  memory_file_.reset();  // mapped, and needed no more
   return {};
 }
 

@@ -78,7 +78,6 @@ class Assembly final : public std::enable_shared_from_this<Assembly> {
   std::atomic<unsigned> running_{0};  // threads that have not left
 
   std::optional<KvmSystem> system_;
-  UniqueFd memory_file_;  // until the kernel is loaded
   std::shared_ptr<const memory::GuestMemory> memory_;
   std::optional<KvmVm> vm_;
   Bus memory_bus_;

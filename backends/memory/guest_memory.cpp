@@ -10,6 +10,7 @@
 #include <backends/memory/guest_memory.hpp>
 #include <limits>
 #include <string>
+#include <utility>
 
 namespace capsa::memory {
 namespace {
@@ -24,9 +25,9 @@ bool wraps(std::uint64_t base, std::uint64_t length) {
   return length != 0 && length - 1 > std::numeric_limits<std::uint64_t>::max() - base;
 }
 
-error bad_region(const RegionSpec& spec, std::string_view what) {
-  return {ErrorCode::InvalidConfig, "guest memory region at " + std::to_string(spec.guest_address) +
-                                        ": " + std::string(what)};
+error bad_region(GuestAddress address, std::string_view what) {
+  return {ErrorCode::InvalidConfig,
+          "guest memory region at " + std::to_string(address) + ": " + std::string(what)};
 }
 
 /// Whether every page of the file stays there: touching one that is gone is a SIGBUS, and whoever
@@ -36,34 +37,46 @@ result<void> check_lasting(const RegionSpec& spec) {
   const int seals = ::fcntl(spec.fd, F_GET_SEALS);
   if (seals < 0 && errno != EINVAL) return error_from_errno(errno, "F_GET_SEALS of guest memory");
   if (seals < 0 || (seals & F_SEAL_SHRINK) == 0) {
-    return bad_region(spec, "its file is not sealed against shrinking (F_SEAL_SHRINK)");
+    return bad_region(spec.guest_address,
+                      "its file is not sealed against shrinking (F_SEAL_SHRINK)");
   }
   struct statfs file_system = {};
   if (::fstatfs(spec.fd, &file_system) != 0) {
     return error_from_errno(errno, "fstatfs of guest memory");
   }
   // A hole punched into one of these may find no huge page left to fill it with.
-  if (file_system.f_type == HUGETLBFS_MAGIC) return bad_region(spec, "its file has huge pages");
+  if (file_system.f_type == HUGETLBFS_MAGIC)
+    return bad_region(spec.guest_address, "its file has huge pages");
+  return {};
+}
+
+result<void> check_place(GuestAddress address, std::uint64_t size) {
+  if (size == 0) return bad_region(address, "it is empty");
+  if (wraps(address, size)) return bad_region(address, "its addresses wrap");
   return {};
 }
 
 result<void> check(const RegionSpec& spec) {
-  if (spec.size == 0) return bad_region(spec, "it is empty");
-  if (wraps(spec.guest_address, spec.size)) return bad_region(spec, "its addresses wrap");
-  if (wraps(spec.user_address, spec.size)) return bad_region(spec, "its user addresses wrap");
+  if (auto place = check_place(spec.guest_address, spec.size); !place) return place;
+  if (wraps(spec.user_address, spec.size))
+    return bad_region(spec.guest_address, "its user addresses wrap");
   // mmap(2) takes a signed offset.
   constexpr std::uint64_t kMaxFile = std::numeric_limits<std::int64_t>::max();
   if (spec.file_offset > kMaxFile || spec.size > kMaxFile - spec.file_offset) {
-    return bad_region(spec, "it does not fit into a file");
+    return bad_region(spec.guest_address, "it does not fit into a file");
   }
   if (auto lasting = check_lasting(spec); !lasting) return lasting;
   struct stat status = {};
   // Only now: a sealed file is never again shorter than it is seen to be.
   if (::fstat(spec.fd, &status) != 0) return error_from_errno(errno, "fstat of guest memory");
   if (static_cast<std::uint64_t>(status.st_size) < spec.file_offset + spec.size) {
-    return bad_region(spec, "its file is too short");
+    return bad_region(spec.guest_address, "its file is too short");
   }
   return {};
+}
+
+result<void> check(const OwnRegion& region) {
+  return check_place(region.guest_address, region.size);
 }
 
 result<std::byte*> map_one(const RegionSpec& spec) {
@@ -77,41 +90,84 @@ result<std::byte*> map_one(const RegionSpec& spec) {
   return static_cast<std::byte*>(base) + lead;
 }
 
+/// The guest's huge pages are the host's only where both begin at a multiple of their size.
+constexpr std::uint64_t kHugePage = std::uint64_t{2} << 20;
+
+result<std::byte*> allocate_one(const OwnRegion& region) {
+  if (region.size > std::numeric_limits<std::uint64_t>::max() - 2 * kHugePage)
+    return bad_region(region.guest_address, "it does not fit into memory");
+  void* base = ::mmap(nullptr, region.size + kHugePage, PROT_READ | PROT_WRITE,
+                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (base == MAP_FAILED) return error_from_errno(errno, "mmap of guest memory");
+  auto* const begin = static_cast<std::byte*>(base);
+  const auto lead = (region.guest_address - reinterpret_cast<std::uintptr_t>(begin)) % kHugePage;
+  const std::uint64_t end = (lead + region.size + page_size() - 1) / page_size() * page_size();
+  if (lead != 0) ::munmap(begin, lead);
+  if (end < region.size + kHugePage) ::munmap(begin + end, region.size + kHugePage - end);
+  std::byte* const host = begin + lead;
+  // A child of the program would double what the guest writes to from then on. Advice, all three.
+  ::madvise(host, region.size, MADV_DONTFORK);
+  ::madvise(host, region.size, MADV_DONTDUMP);
+  // 4 KiB at a time, a boot is mostly page faults: each stops the guest and is one of ours, too.
+  ::madvise(host, region.size, MADV_HUGEPAGE);
+  return host;
+}
+
 /// A page of the file is one of the mapping: map_one() begins where the file's pages do.
 bool whole_pages(std::span<std::byte> bytes) {
   return reinterpret_cast<std::uintptr_t>(bytes.data()) % page_size() == 0 &&
          bytes.size() % page_size() == 0;
 }
 
-bool give_back(std::span<std::byte> pages) {
-  return ::madvise(pages.data(), pages.size(), MADV_REMOVE) == 0;
+bool give_back(std::span<std::byte> pages, bool own) {
+  return ::madvise(pages.data(), pages.size(), own ? MADV_DONTNEED : MADV_REMOVE) == 0;
+}
+
+template <class Spec>
+result<std::vector<Spec>> checked(std::span<const Spec> regions) {
+  if (regions.size() > GuestMemory::kMaxRegions) {
+    return error(ErrorCode::InvalidConfig,
+                 "guest memory has " + std::to_string(regions.size()) + " regions; at most " +
+                     std::to_string(GuestMemory::kMaxRegions) + " are allowed");
+  }
+  std::vector<Spec> sorted(regions.begin(), regions.end());
+  std::sort(sorted.begin(), sorted.end(),
+            [](const Spec& a, const Spec& b) { return a.guest_address < b.guest_address; });
+  for (std::size_t i = 0; i < sorted.size(); ++i) {
+    if (auto fine = check(sorted[i]); !fine) return fine.error();
+    if (i != 0 && sorted[i].guest_address - sorted[i - 1].guest_address < sorted[i - 1].size) {
+      return bad_region(sorted[i].guest_address, "it overlaps another region");
+    }
+  }
+  return sorted;
 }
 
 }  // namespace
 
 result<std::shared_ptr<const GuestMemory>> GuestMemory::map(std::span<const RegionSpec> regions) {
-  if (regions.size() > kMaxRegions) {
-    return error(ErrorCode::InvalidConfig, "guest memory has " + std::to_string(regions.size()) +
-                                               " regions; at most " + std::to_string(kMaxRegions) +
-                                               " are allowed");
-  }
-  std::vector<RegionSpec> sorted(regions.begin(), regions.end());
-  std::sort(sorted.begin(), sorted.end(), [](const RegionSpec& a, const RegionSpec& b) {
-    return a.guest_address < b.guest_address;
-  });
-  for (std::size_t i = 0; i < sorted.size(); ++i) {
-    if (auto checked = check(sorted[i]); !checked) return checked.error();
-    if (i != 0 && sorted[i].guest_address - sorted[i - 1].guest_address < sorted[i - 1].size) {
-      return bad_region(sorted[i], "it overlaps another region");
-    }
-  }
+  const auto sorted = checked(regions);
+  if (!sorted) return sorted.error();
   // Regions are entered as they are mapped: whatever was mapped is unmapped on the way out.
   auto memory = std::shared_ptr<GuestMemory>(new GuestMemory());
-  memory->regions_.reserve(sorted.size());
-  for (const auto& spec : sorted) {
+  memory->regions_.reserve(sorted->size());
+  for (const auto& spec : *sorted) {
     auto host = map_one(spec);
     if (!host) return host.error();
-    memory->regions_.push_back({spec.guest_address, spec.size, spec.user_address, *host});
+    memory->regions_.push_back({spec.guest_address, spec.size, spec.user_address, *host, false});
+  }
+  return std::shared_ptr<const GuestMemory>(std::move(memory));
+}
+
+result<std::shared_ptr<const GuestMemory>> GuestMemory::allocate(
+    std::span<const OwnRegion> regions) {
+  const auto sorted = checked(regions);
+  if (!sorted) return sorted.error();
+  auto memory = std::shared_ptr<GuestMemory>(new GuestMemory());
+  memory->regions_.reserve(sorted->size());
+  for (const auto& region : *sorted) {
+    auto host = allocate_one(region);
+    if (!host) return host.error();
+    memory->regions_.push_back({region.guest_address, region.size, 0, *host, true});
   }
   return std::shared_ptr<const GuestMemory>(std::move(memory));
 }
@@ -167,28 +223,28 @@ bool GuestMemory::discard(GuestAddress address, std::uint64_t length) const {
   // A region may end where the address space does: a range must not go on at 0.
   if (wraps(address, length)) return false;
   // All of it is looked at before any of it goes. At most one piece per region.
-  std::array<std::span<std::byte>, kMaxRegions> pieces;
+  std::array<std::pair<std::span<std::byte>, bool>, kMaxRegions> pieces;
   std::size_t count = 0;
   while (length != 0) {
     const auto piece = slice_beginning(address, length);
     if (!piece || !whole_pages(*piece)) return false;
-    pieces[count++] = *piece;
+    pieces[count++] = {*piece, region_of(address)->own};
     address += piece->size();
     length -= piece->size();
   }
   return std::all_of(pieces.begin(), pieces.begin() + static_cast<std::ptrdiff_t>(count),
-                     give_back);
+                     [](const auto& piece) { return give_back(piece.first, piece.second); });
 }
 
 bool GuestMemory::discard(std::span<std::byte> bytes) const {
   if (bytes.empty()) return true;
-  const bool ours = std::any_of(regions_.begin(), regions_.end(), [bytes](const Region& region) {
+  const auto ours = std::find_if(regions_.begin(), regions_.end(), [bytes](const Region& region) {
     // Compared as numbers: the pointers may belong to different mappings.
     const auto begin = reinterpret_cast<std::uintptr_t>(region.host);
     const auto at = reinterpret_cast<std::uintptr_t>(bytes.data());
     return at >= begin && at - begin < region.size && bytes.size() <= region.size - (at - begin);
   });
-  return ours && whole_pages(bytes) && give_back(bytes);
+  return ours != regions_.end() && whole_pages(bytes) && give_back(bytes, ours->own);
 }
 
 std::optional<GuestAddress> GuestMemory::from_user_address(std::uint64_t user_address,

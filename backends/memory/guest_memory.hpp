@@ -27,7 +27,13 @@ struct RegionSpec {
   int fd = -1;
 };
 
-/// The memory of one guest, mapped into this process. Immutable after map(); shared by everything
+/// One piece of guest memory that nobody but this process has.
+struct OwnRegion {
+  GuestAddress guest_address = 0;
+  std::uint64_t size = 0;
+};
+
+/// The memory of one guest, mapped into this process. Immutable once made; shared by everything
 /// that may still touch it, and unmapped when the last of them lets go. The guest writes to it
 /// while we read: whatever decides something is copied out once and checked in the copy. Payload
 /// may be handed to the kernel in place (preadv, writev), which does its own copying.
@@ -43,6 +49,12 @@ class GuestMemory {
   /// memfd with F_SEAL_SHRINK (memfd_create(2), MFD_ALLOW_SEALING) and ordinary pages.
   /// InvalidConfig, or the code of the errno of mmap(2) or of looking at the file.
   static result<std::shared_ptr<const GuestMemory>> map(std::span<const RegionSpec> regions);
+
+  /// Memory of this process alone, all zero: in huge pages where the host gives them, not inherited
+  /// by a fork(2) and not in core files. Nothing is taken from the host before it is touched.
+  /// Refuses overlapping, empty and wrapping regions with InvalidConfig, or gives the code of the
+  /// errno of mmap(2).
+  static result<std::shared_ptr<const GuestMemory>> allocate(std::span<const OwnRegion> regions);
 
   GuestMemory(const GuestMemory&) = delete;
   GuestMemory& operator=(const GuestMemory&) = delete;
@@ -77,11 +89,11 @@ class GuestMemory {
     return write(address, std::as_bytes(std::span(&value, 1)));
   }
 
-  /// Gives whole pages back to the host: the file has a hole there, and reads as zero through every
-  /// mapping until somebody writes. False where the range is not all guest memory or does not begin
+  /// Gives whole pages back to the host: they read as zero, through every mapping of a file, until
+  /// somebody writes. False where the range is not all guest memory or does not begin
   /// and end with a page of the host, here and in the file; then nothing is given back. False also
-  /// where the kernel refuses (madvise(2), MADV_REMOVE); then some may be. An empty range is fine
-  /// wherever it lies. Takes up to some 0.1 ms for each MiB that was in use.
+  /// where the kernel refuses (madvise(2), MADV_REMOVE or MADV_DONTNEED); then some may be. An
+  /// empty range is fine wherever it lies. Takes up to some 0.1 ms for each MiB that was in use.
   bool discard(GuestAddress address, std::uint64_t length) const;
   /// The same for bytes that slice() or slice_beginning() gave, or a part of them.
   bool discard(std::span<std::byte> bytes) const;
@@ -99,6 +111,7 @@ class GuestMemory {
     std::uint64_t size;
     std::uint64_t user_address;
     std::byte* host;
+    bool own;  // of no file
   };
   GuestMemory() = default;
 

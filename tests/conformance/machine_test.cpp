@@ -26,19 +26,20 @@ std::vector<std::string> of_threads(const std::string& name, const std::string& 
   return found;
 }
 
-/// KiB of guest memory that the host holds for the machines of this program.
+/// KiB of guest memory that the host holds for the machines of this program: mappings that are
+/// neither inherited nor dumped, in huge pages (proc(5): VmFlags), are nobody else's.
 std::size_t guest_memory_kib() {
   std::ifstream maps("/proc/self/smaps");
-  bool ours = false;
+  std::size_t kib = 0;
   std::size_t total = 0;
   for (std::string line; std::getline(maps, line);) {
-    if (line.find("memfd:capsa-guest") != std::string::npos) ours = true;
-    if (!ours || !line.starts_with("Rss:")) continue;
-    std::istringstream fields(line.substr(4));
-    std::size_t kib = 0;
-    fields >> kib;
-    total += kib;
-    ours = false;
+    std::istringstream fields(line);
+    std::string key;
+    fields >> key;
+    if (key == "Rss:") fields >> kib;
+    if (key == "VmFlags:" && line.find(" dc ") != std::string::npos &&
+        line.find(" dd ") != std::string::npos && line.find(" hg") != std::string::npos)
+      total += kib;
   }
   return total;
 }

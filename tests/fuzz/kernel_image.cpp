@@ -5,7 +5,6 @@
 #include <backends/kvm/boot/linux.hpp>
 #include <cstdlib>
 #include <cstring>
-#include <tests/support/guest_file.hpp>
 #include <vector>
 
 using namespace capsa;
@@ -20,15 +19,10 @@ constexpr std::uint64_t kFreeSize = 0x1000;
 constexpr kvm::AddressRange kReserved{40 * kvm::kMiB, 0x1000};
 
 /// One guest for all runs: what is loaded is small, and mapping is what would cost.
-int guest_file() {
-  static const UniqueFd file = test::make_guest_file(kMemoryMb * kvm::kMiB);
-  return file.get();
-}
-
 const memory::GuestMemory& guest() {
   static const auto memory = [] {
-    const std::vector<memory::RegionSpec> regions{{0, kMemoryMb * kvm::kMiB, 0, 0, guest_file()}};
-    return memory::GuestMemory::map(regions).value();
+    const std::vector<memory::OwnRegion> regions{{0, kMemoryMb * kvm::kMiB}};
+    return memory::GuestMemory::allocate(regions).value();
   }();
   return *memory;
 }
@@ -84,8 +78,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   files.command_line = "quiet";
   files.memory_mb = kMemoryMb;
   files.reserved = {kReserved};
-  // Either way of copying.
-  if (size % 2 != 0) files.low_memory.fd = guest_file();
   const auto state = kvm::load_linux(guest(), files);
   check_filled(kFree, kFreeSize, 0x5A);
   check_filled(kReserved.address, kReserved.size, 0x5A);

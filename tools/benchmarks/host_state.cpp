@@ -37,20 +37,25 @@ std::size_t count_children() {
 
 void add_memory(HostState& state) {
   std::ifstream maps("/proc/self/smaps");
-  bool guest = false;
+  std::uint64_t resident = 0;
+  std::uint64_t own = 0;
   for (std::string line; std::getline(maps, line);) {
     std::istringstream words(line);
     std::string key;
     std::uint64_t kib = 0;
-    words >> key;
-    // "7f00-7f01 rw-s 0000 00:01 17 /memfd:capsa-guest (deleted)", or "Rss:   12 kB".
-    if (key.empty() || key.back() != ':') {
-      guest = line.find("memfd:capsa-guest") != std::string::npos;
-      continue;
+    words >> key >> kib;
+    if (key == "Rss:") resident = kib * 1024;
+    if (key == "Private_Clean:" || key == "Private_Dirty:") own += kib * 1024;
+    if (key != "VmFlags:") continue;
+    // The last line of a mapping: neither inherited nor dumped, in huge pages.
+    const auto has = [&](const char* flag) { return line.find(flag) != std::string::npos; };
+    if (has(" dc ") && has(" dd ") && has(" hg")) {
+      state.guest_memory += resident;
+    } else {
+      state.resident += resident;
+      state.own += own;
     }
-    if (!(words >> kib)) continue;
-    if (key == "Rss:") (guest ? state.guest_memory : state.resident) += kib * 1024;
-    if (!guest && (key == "Private_Clean:" || key == "Private_Dirty:")) state.own += kib * 1024;
+    own = 0;
   }
 }
 

@@ -16,7 +16,7 @@ struct HostState {
   std::uint64_t guest_memory = 0;  ///< bytes
 };
 
-/// From /proc (proc(5): smaps). The memory of a guest is a mapping of "memfd:capsa-guest".
+/// From /proc (proc(5): smaps). The memory of guests is known by its flags there.
 HostState host_state();
 
 /// "12 fds, 7 threads, 0 children, 3 files in the runtime directory"

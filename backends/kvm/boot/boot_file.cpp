@@ -1,4 +1,3 @@
-#include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -33,20 +32,6 @@ result<void> BootFile::read(std::uint64_t offset, std::span<std::byte> out) cons
     offset += static_cast<std::uint64_t>(count);
   }
   return {};
-}
-
-std::uint64_t BootFile::send(std::uint64_t offset, std::uint64_t length, int to,
-                             std::uint64_t to_offset) const {
-  if (!holds(offset, length) || ::lseek(to, static_cast<off_t>(to_offset), SEEK_SET) < 0) return 0;
-  auto from = static_cast<off_t>(offset);
-  std::uint64_t sent = 0;
-  while (sent < length) {
-    const ssize_t count = ::sendfile(to, fd_, &from, length - sent);
-    if (count < 0 && errno == EINTR) continue;
-    if (count <= 0) break;
-    sent += static_cast<std::uint64_t>(count);
-  }
-  return sent;
 }
 
 error BootFile::fault(ErrorCode code, std::string_view what, std::string hint) const {

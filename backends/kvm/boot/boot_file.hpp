@@ -27,12 +27,6 @@ class BootFile {
   /// where the kernel lets it. InvalidConfig where the file ends before, or the code of the errno.
   result<void> read(std::uint64_t offset, std::span<std::byte> out) const;
 
-  /// Copies [offset, offset + length) to `to_offset` of another file, and gives how much of it was
-  /// copied: less where the kernel does not do this for these files, or this one ended. What is
-  /// left is for read(), which says what is wrong. Moves the other file's position.
-  std::uint64_t send(std::uint64_t offset, std::uint64_t length, int to,
-                     std::uint64_t to_offset) const;
-
   /// One value as it lies in the file; x86 is little-endian as the files are.
   template <class T>
   result<T> load(std::uint64_t offset) const {

@@ -22,16 +22,12 @@ void populate(std::span<std::byte> bytes) {
 
 }  // namespace
 
-result<void> copy_to_guest(const memory::GuestMemory& memory, const LowMemoryFile& low_memory,
-                           const BootFile& file, std::uint64_t offset, memory::GuestAddress address,
-                           std::uint64_t size) {
+result<void> copy_to_guest(const memory::GuestMemory& memory, const BootFile& file,
+                           std::uint64_t offset, memory::GuestAddress address, std::uint64_t size) {
   const auto bytes = memory.slice(address, size);
   if (!bytes) return error(ErrorCode::Internal, "what is to be loaded lies outside of RAM");
-  const std::uint64_t sent =
-      low_memory.fd < 0 ? 0 : file.send(offset, size, low_memory.fd, low_memory.offset + address);
-  const auto rest = bytes->subspan(sent);
-  populate(rest);
-  return file.read(offset + sent, rest);
+  populate(*bytes);
+  return file.read(offset, *bytes);
 }
 
 }  // namespace capsa::kvm

@@ -106,11 +106,10 @@ result<void> check_room(const BootFile& file, const KernelPlan& plan,
                     std::move(hint));
 }
 
-result<void> load_kernel(const memory::GuestMemory& memory, const LowMemoryFile& low_memory,
-                         const BootFile& file, const KernelPlan& plan) {
+result<void> load_kernel(const memory::GuestMemory& memory, const BootFile& file,
+                         const KernelPlan& plan) {
   for (const auto& piece : plan.pieces) {
-    if (auto copied =
-            copy_to_guest(memory, low_memory, file, piece.offset, piece.address, piece.file_size);
+    if (auto copied = copy_to_guest(memory, file, piece.offset, piece.address, piece.file_size);
         !copied)
       return copied;
     const auto bytes =

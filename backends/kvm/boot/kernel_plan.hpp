@@ -55,7 +55,7 @@ result<void> check_room(const BootFile& file, const KernelPlan& plan,
 
 /// Copies the pieces, once, from the file into guest memory. What is to be zero is made so,
 /// whatever was there: memory of a machine that ran before will do. Errors of copy_to_guest().
-result<void> load_kernel(const memory::GuestMemory& memory, const LowMemoryFile& low_memory,
-                         const BootFile& file, const KernelPlan& plan);
+result<void> load_kernel(const memory::GuestMemory& memory, const BootFile& file,
+                         const KernelPlan& plan);
 
 }  // namespace capsa::kvm

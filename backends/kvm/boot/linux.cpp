@@ -101,13 +101,11 @@ result<EntryState> load_linux(const memory::GuestMemory& memory, const BootFiles
   const auto initrd = plan_initrd(files.initrd_fd, *map, *plan);
   if (!initrd) return initrd.error();
 
-  if (auto loaded = load_kernel(memory, files.low_memory, *kernel, *plan); !loaded)
-    return loaded.error();
+  if (auto loaded = load_kernel(memory, *kernel, *plan); !loaded) return loaded.error();
   Handover handover{*map, {}, files.rsdp};
   if (*initrd) {
     const auto& [file, place] = **initrd;
-    if (auto loaded = copy_to_guest(memory, files.low_memory, file, 0, place.address, place.size);
-        !loaded)
+    if (auto loaded = copy_to_guest(memory, file, 0, place.address, place.size); !loaded)
       return loaded.error();
     handover.initrd = place;
   }

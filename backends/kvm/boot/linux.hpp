@@ -36,8 +36,6 @@ struct BootFiles {
   /// Pages of RAM that are the machine's (a generation id): neither the kernel nor the initrd lies
   /// there, and the guest is told to leave them alone.
   std::vector<AddressRange> reserved;
-  /// Several times as fast where it is given; see there.
-  LowMemoryFile low_memory = {};
 };
 
 /// Puts a kernel, its initrd, its command line and what it is told into the memory of a machine

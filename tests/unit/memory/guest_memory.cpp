@@ -10,6 +10,7 @@
 using capsa::ErrorCode;
 using capsa::UniqueFd;
 using capsa::memory::GuestMemory;
+using capsa::memory::OwnRegion;
 using capsa::memory::RegionSpec;
 using capsa::test::make_guest_file;
 
@@ -188,6 +189,43 @@ BOOST_AUTO_TEST_CASE(memory_lives_on_when_its_file_descriptor_is_closed) {
   fd.reset();
   BOOST_TEST(memory->store<std::uint8_t>(0xfff, 7));
   BOOST_TEST(memory->load<std::uint8_t>(0xfff).value() == 7);
+}
+
+BOOST_AUTO_TEST_CASE(memory_of_our_own_is_zero_and_lies_as_the_guest_s_pages_do) {
+  constexpr std::uint64_t kHugePage = 2U << 20;
+  const std::vector<OwnRegion> regions{{0, 3 * kHugePage}, {0x1'0000'1000, kPage}};
+  const auto memory = GuestMemory::allocate(regions).value();
+  BOOST_TEST(memory->size() == 3 * kHugePage + kPage);
+  for (const auto& region : regions) {
+    const auto bytes = memory->slice(region.guest_address, region.size).value();
+    BOOST_TEST(
+        (reinterpret_cast<std::uintptr_t>(bytes.data()) - region.guest_address) % kHugePage == 0U);
+    BOOST_TEST(std::to_integer<int>(bytes.front()) == 0);
+    BOOST_TEST(std::to_integer<int>(bytes.back()) == 0);
+  }
+  BOOST_TEST(!memory->slice(3 * kHugePage, 1).has_value());
+}
+
+BOOST_AUTO_TEST_CASE(pages_of_our_own_that_are_given_back_read_as_zero) {
+  const auto memory = GuestMemory::allocate(std::vector<OwnRegion>{{0, 4 * kPage}}).value();
+  for (std::uint64_t page = 0; page < 4; ++page)
+    BOOST_TEST(memory->store<std::uint32_t>(page * kPage, 7));
+  BOOST_TEST(memory->discard(kPage, 2 * kPage));
+  BOOST_TEST(memory->load<std::uint32_t>(0).value() == 7U);
+  BOOST_TEST(memory->load<std::uint32_t>(kPage).value() == 0U);
+  BOOST_TEST(memory->load<std::uint32_t>(2 * kPage).value() == 0U);
+  BOOST_TEST(memory->load<std::uint32_t>(3 * kPage).value() == 7U);
+  BOOST_TEST(!memory->discard(1, kPage));
+}
+
+BOOST_AUTO_TEST_CASE(regions_of_our_own_are_checked_as_those_of_files_are) {
+  const std::vector<std::vector<OwnRegion>> wrong{
+      {{0, 0}}, {{kMax, 2}}, {{0, 2 * kPage}, {kPage, kPage}}, {{0, kMax - kPage}}};
+  for (const auto& regions : wrong) {
+    const auto refused = GuestMemory::allocate(regions);
+    BOOST_REQUIRE(!refused);
+    BOOST_TEST((refused.error().code() == ErrorCode::InvalidConfig), refused.error().what());
+  }
 }
 
 BOOST_AUTO_TEST_SUITE_END()

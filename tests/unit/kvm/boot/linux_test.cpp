@@ -57,32 +57,6 @@ BOOST_AUTO_TEST_CASE(a_vmlinux_is_in_memory_as_its_segments_say) {
       0xEE);
 }
 
-BOOST_AUTO_TEST_CASE(copying_to_the_file_behind_memory_gives_the_same_memory) {
-  const auto fd = make_guest_file(64 * kMiB);
-  const auto memory = make_memory(64, fd);
-  const Vmlinux kernel;
-  const Files files{file_of(kernel.bytes())};
-  auto boot = files.boot(64);
-  boot.low_memory.fd = fd.get();
-  BOOST_TEST_REQUIRE(load_linux(*memory, boot).ok());
-  BOOST_TEST(text_at(*memory, Vmlinux::kText, kernel.text.size()) == kernel.text);
-  BOOST_TEST(text_at(*memory, Vmlinux::kData, kernel.data.size()) == kernel.data);
-  BOOST_TEST(text_at(*memory, 64 * kMiB - 4096, 22) == "the files of the guest");
-  // It was that way: the position says so.
-  BOOST_TEST(::lseek(fd.get(), 0, SEEK_CUR) == off_t{64} * kMiB - 4096 + 22);
-}
-
-BOOST_AUTO_TEST_CASE(a_file_that_cannot_be_copied_to_is_gone_around) {
-  const auto memory = make_memory(64);
-  const Vmlinux kernel;
-  const Files files{file_of(kernel.bytes())};
-  auto boot = files.boot(64);
-  const UniqueFd read_only(::open("/dev/null", O_RDONLY | O_CLOEXEC));
-  boot.low_memory.fd = read_only.get();
-  BOOST_TEST_REQUIRE(load_linux(*memory, boot).ok());
-  BOOST_TEST(text_at(*memory, Vmlinux::kText, kernel.text.size()) == kernel.text);
-}
-
 BOOST_AUTO_TEST_CASE(a_vmlinux_is_entered_by_pvh) {
   const auto memory = make_memory(64);
   const Files files{file_of(Vmlinux().bytes())};

@@ -35,12 +35,14 @@ struct MachineEnd {
 /// A virtio device to attach, served by somebody else: over a connected vhost-user socket where the
 /// hypervisor is another process, by a transport where it runs in ours.
 struct DeviceSpec {
-  enum class Kind : std::uint8_t { Fs, Vsock, Block } kind = Kind::Fs;
+  enum class Kind : std::uint8_t { Fs, Vsock, Block, Net } kind = Kind::Fs;
   int fd = -1;          ///< the hypervisor's end of the socket; borrowed until start() returned
-  std::string tag;      ///< virtio-fs tag (Kind::Fs)
-  unsigned queues = 1;  ///< Kind::Block
+  std::string tag;      ///< virtio-fs tag (Kind::Fs); "02:00:00:12:34:56" (Kind::Net)
+  unsigned queues = 1;  ///< Kind::Block; queue pairs of Kind::Net
   /// Holds the device's transport when the machine is started.
-  std::shared_ptr<virtio::mmio::Slot> slot;
+  std::shared_ptr<virtio::mmio::Slot> slot = nullptr;
+  /// Kind::Net, instead of `fd`: where a hypervisor that is another process connects to.
+  std::filesystem::path socket = {};
 };
 
 /// A machine before it runs. Every fd is borrowed until start() returned.

@@ -6,20 +6,20 @@ namespace capsa {
 using namespace actors;
 using detail::ask_map;
 using detail::bounded;
-using detail::net;
+using detail::net_below;
 
 namespace {
 
 future<ConsoleMatch> match(const detail::ConsoleImpl& impl, Lines patterns, caf::timespan timeout) {
-  return impl.target->ask<ConsoleMatch>(net(timeout), wait_for_atom_v, std::move(patterns),
+  return impl.target->ask<ConsoleMatch>(net_below(timeout), wait_for_atom_v, std::move(patterns),
                                         timeout);
 }
 
 future<std::string> match_text(const detail::ConsoleImpl& impl, std::string pattern,
                                caf::timespan timeout) {
   return ask_map<std::string, ConsoleMatch>(
-      *impl.target, net(timeout), [](ConsoleMatch m) { return std::move(m.text); }, wait_for_atom_v,
-      Lines{std::move(pattern)}, timeout);
+      *impl.target, net_below(timeout), [](ConsoleMatch m) { return std::move(m.text); },
+      wait_for_atom_v, Lines{std::move(pattern)}, timeout);
 }
 
 }  // namespace
@@ -44,7 +44,7 @@ future<ConsoleMatch> Console::wait_for_any(std::vector<std::string> patterns,
 
 future<std::string> Console::read_available() {
   const caf::timespan timeout = impl_->vm->limit();
-  return impl_->target->ask<std::string>(net(timeout), read_atom_v, timeout);
+  return impl_->target->ask<std::string>(net_below(timeout), read_atom_v, timeout);
 }
 
 future<void> Console::write(std::string bytes) {
@@ -53,20 +53,21 @@ future<void> Console::write(std::string bytes) {
 
 future<ConsoleOutput> Console::exec(std::string command, std::chrono::milliseconds timeout) {
   const caf::timespan limit = bounded(timeout);
-  return impl_->target->ask<ConsoleOutput>(net(limit), exec_atom_v, std::move(command), limit);
+  return impl_->target->ask<ConsoleOutput>(net_below(limit), exec_atom_v, std::move(command),
+                                           limit);
 }
 
 future<std::string> Console::run_command(std::string command, std::string prompt) {
   const caf::timespan timeout = impl_->vm->limit();
-  return impl_->target->ask<std::string>(net(timeout), run_atom_v, std::move(command),
+  return impl_->target->ask<std::string>(net_below(timeout), run_atom_v, std::move(command),
                                          std::move(prompt), timeout);
 }
 
 future<void> Console::login(std::string user, std::optional<std::string> password) {
   // A guest that boots under emulation takes a while to its prompt.
   const caf::timespan timeout = impl_->vm->limit(detail::kPatience);
-  return impl_->target->ask<void>(net(timeout), login_atom_v, std::move(user), std::move(password),
-                                  timeout);
+  return impl_->target->ask<void>(net_below(timeout), login_atom_v, std::move(user),
+                                  std::move(password), timeout);
 }
 
 std::pair<ConsoleReader, ConsoleWriter> Console::split() {
@@ -75,7 +76,7 @@ std::pair<ConsoleReader, ConsoleWriter> Console::split() {
 
 future<std::string> ConsoleReader::read() {
   const caf::timespan timeout = impl_->vm->limit();
-  return impl_->target->ask<std::string>(net(timeout), read_atom_v, wait_atom_v, timeout);
+  return impl_->target->ask<std::string>(net_below(timeout), read_atom_v, wait_atom_v, timeout);
 }
 
 result<int> ConsoleReader::fd() {

@@ -23,7 +23,7 @@ inline constexpr std::chrono::seconds kPatience{120};
 /// The request's own deadline where the actor keeps the time-out, as the console does (its error
 /// can tell the last lines) and a vsock port (who has given up takes nothing from those who come
 /// later): only a net below it.
-inline nanoseconds net(nanoseconds timeout) {
+inline nanoseconds net_below(nanoseconds timeout) {
   return timeout > kLongestWait ? kForever : timeout + kPatience;
 }
 

@@ -180,7 +180,7 @@ future<VsockStream> VsockSocket::accept() const {
   return open_stream(vm_, port_, vm_->limit(),
                      [](facade::Target& port, const detail::Deadline& deadline, const auto& on_fd) {
                        const caf::timespan left = deadline.left();
-                       port.ask_then<FdBox>(detail::net(left), on_fd, accept_atom_v, left);
+                       port.ask_then<FdBox>(detail::net_below(left), on_fd, accept_atom_v, left);
                      });
 }
 

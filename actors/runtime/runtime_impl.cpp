@@ -1,6 +1,7 @@
 #include <actors/loop/quiet_thread.hpp>
 #include <actors/protocol/errors.hpp>
 #include <actors/protocol/internal.hpp>
+#include <actors/protocol/network.hpp>
 #include <actors/runtime/runtime_impl.hpp>
 
 #include <algorithm>
@@ -24,6 +25,7 @@ class MarkThreads final : public caf::thread_hook {
 void configure(caf::actor_system_config& config) {
   config.add_message_types<caf::id_block::capsa>();
   config.add_message_types<caf::id_block::capsa_internal>();
+  config.add_message_types<caf::id_block::capsa_network>();
   config.add_error_category(protocol::kErrorCategory, protocol::render);
   config.add_thread_hook<MarkThreads>();
   // Work stealing polls: idle it costs CPU, and a request takes 130 us instead of 18.

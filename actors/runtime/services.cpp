@@ -1,3 +1,4 @@
+#include <actors/network/clusters.hpp>
 #include <actors/runtime/services.hpp>
 
 #include <algorithm>
@@ -27,6 +28,7 @@ Services::Services(caf::actor_system& actor_system, const RuntimeOptions& runtim
     loops_.push_back(std::make_unique<loop::EpollLoop>(system));
   files_ = std::make_unique<loop::FilePool>(std::clamp(options.file_threads, 1U, 64U));
   spawner_ = std::make_unique<qemu::Spawner>();
+  clusters_ = std::make_unique<network::Clusters>(*this);
   // What a killed program left: its machines have died with it, its files have not.
   const auto base = options.runtime_dir.empty() ? runtime_base() : options.runtime_dir;
   if (const auto found = clean_leftovers_in(base); found.ok()) {
@@ -40,6 +42,8 @@ Services::Services(caf::actor_system& actor_system, const RuntimeOptions& runtim
 }
 
 Services::~Services() {
+  // Their members have ended; loops end with the last actor that lives there.
+  clusters_->end();
   // It posts to the loops what becomes of its children.
   spawner_.reset();
   // Before the pool: what a loop still has to do may hand it more work. What the pool then finishes
@@ -51,6 +55,13 @@ Services::~Services() {
 
 loop::EpollLoop& Services::next_loop() {
   return *loops_[next_loop_++ % loops_.size()];
+}
+
+net::MacAddress Services::next_mac() {
+  const std::uint32_t number = next_mac_++;
+  return net::MacAddress({0x02, 0xca, 0x5a, static_cast<std::uint8_t>(number >> 16),
+                          static_cast<std::uint8_t>(number >> 8),
+                          static_cast<std::uint8_t>(number)});
 }
 
 result<std::shared_ptr<block::FileIo>> Services::file_io(loop::EpollLoop& loop) {

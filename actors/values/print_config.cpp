@@ -99,6 +99,7 @@ std::string to_string(const VmConfig& config) {
          ", resources=" + to_string(config.resources) + ", console=" + yes_or_no(config.console) +
          ", agent=" + yes_or_no(config.agent) + ", shares=" + list(config.shares) +
          ", disks=" + list(config.disks) + ", vsock_ports=" + list(config.vsock_ports) +
+         ", network=" + to_string(config.network) +
          (config.command_line.is_override() ? ", command_line_override=" : ", command_line=") +
          (line ? text::quote(*line) : "refused: " + text::quote(line.error().message())) +
          ", timeout=" +

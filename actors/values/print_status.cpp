@@ -37,6 +37,8 @@ std::string to_string(VmEvent::Kind kind) {
       return "paused";
     case VmEvent::Kind::Resumed:
       return "resumed";
+    case VmEvent::Kind::NetworkDenied:
+      return "network_denied";
     case VmEvent::Kind::ShareFailed:
       return "share_failed";
   }

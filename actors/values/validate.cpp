@@ -74,7 +74,9 @@ result<void> validate_devices(const VmConfig& config, const LinuxDirectBootConfi
   const bool acpi = boot.acpi;
   constexpr std::size_t kRandomSource = 1;
   const bool vsock = config.agent || !config.vsock_ports.empty();
-  const std::size_t others = kRandomSource + (config.console ? 1 : 0) + (vsock ? 1 : 0);
+  const bool network = !config.network.is<NetworkMode::None>();
+  const std::size_t others =
+      kRandomSource + (config.console ? 1 : 0) + (vsock ? 1 : 0) + (network ? 1 : 0);
   const std::size_t room = (acpi ? kVirtioSlotsAcpi : kVirtioSlots) - others;
   const std::size_t disks = config.disks.size() + (boot.root_disk ? 1 : 0);
   if (config.shares.size() + disks <= room) return {};
@@ -124,6 +126,7 @@ result<void> validate(const VmConfig& config, const ValidateContext& context) {
   if (auto ok = values::validate_shares(config, context); !ok) return ok;
   if (auto ok = values::validate_disks(config, context); !ok) return ok;
   if (auto ok = values::validate_vsock(config); !ok) return ok;
+  if (auto ok = values::validate_network(config); !ok) return ok;
   if (context.boot) {
     if (auto ok = values::validate_devices(config, *context.boot); !ok) return ok;
   }

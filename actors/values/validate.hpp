@@ -48,6 +48,12 @@ LinuxDirectBootConfig normalize(LinuxDirectBootConfig boot, const std::filesyste
 /// Thread-safe.
 result<void> validate(const VmConfig& config, const ValidateContext& context);
 
+/// The same for a cluster that is named for the first time.
+result<void> validate(const std::string& cluster, const ClusterConfig& config);
+
+/// The same for a port forward that is added to a running VM.
+result<void> validate(const PortForward& forward);
+
 /// The same for what runs in a guest.
 result<void> validate(const ExecSpec& spec);
 

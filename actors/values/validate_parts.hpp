@@ -12,6 +12,7 @@ inline error refused(std::string field, const std::string& problem, std::string 
 result<void> validate_shares(const VmConfig& config, const ValidateContext& context);
 result<void> validate_disks(const VmConfig& config, const ValidateContext& context);
 result<void> validate_vsock(const VmConfig& config);
+result<void> validate_network(const VmConfig& config);
 /// nullopt is no limit.
 result<void> validate_timeout(const std::string& field,
                               const std::optional<std::chrono::milliseconds>& timeout);

@@ -1,5 +1,6 @@
 #include <actors/console/console.hpp>
 #include <actors/loop/loop_actor.hpp>
+#include <actors/network/clusters.hpp>
 #include <actors/protocol/spawn.hpp>
 #include <actors/vcpu/vcpu.hpp>
 #include <actors/vm/vm.hpp>
@@ -34,6 +35,7 @@ VmState::~VmState() = default;
 
 void VmState::on_exit() {
   keep_ = nullptr;
+  leave_cluster();
   units_.for_each([](const caf::strong_actor_ptr& unit) { protocol::kill_now(unit); });
   protocol::kill_now(console_);
   const auto why = protocol::to_caf({ErrorCode::RuntimeShutdown, "the VM's actor has ended"});
@@ -95,16 +97,24 @@ caf::result<void> VmState::start() {
     fail(made.error().message());
     return promise;
   }
-  // An image may take a process and a connection to open: the machine waits for the last of them.
-  disks_pending_ = units_.disks.size();
-  if (disks_pending_ == 0) boot_machine();
-  for (const auto& disk : units_.disks)
-    self_->request(disk, caf::infinite, actors::ready_atom_v)
+  // An image may take a process and a connection to open, and a port may be in use: the machine
+  // waits for the last of them.
+  units_pending_ = units_.disks.size() + (units_.nat ? 1 : 0);
+  if (units_pending_ == 0) boot_machine();
+  const auto wait_for = [this](const auto& unit, const auto&... question) {
+    self_->request(unit, caf::infinite, question...)
         .then(
             [this, boot = boot_] {
-              if (boot == boot_ && --disks_pending_ == 0 && !tearing_down_) boot_machine();
+              if (boot == boot_ && --units_pending_ == 0 && !tearing_down_) boot_machine();
             },
             [this](const caf::error& why) { on_boot_failed(why); });
+  };
+  for (const auto& disk : units_.disks)
+    wait_for(disk, actors::ready_atom_v);
+  if (units_.shared_network)
+    wait_for(units_.nat, protocol::enroll_atom_v, units_.station);
+  else if (units_.nat)
+    wait_for(units_.nat, actors::ready_atom_v);
   if (plan_->sandbox && units_.link) {
     // on_agent_ready() goes on; this is for an agent with which there is no speaking.
     self_->request(units_.link, caf::infinite, actors::ready_atom_v)
@@ -187,10 +197,16 @@ void VmState::fail(std::string why) {
 
 void VmState::tear_down() {
   if (std::exchange(tearing_down_, true)) return;
+  leave_cluster();
   if (console_)
     self_->send(console_, protocol::detach_atom_v, "VM \"" + plan_->config.name + "\" has ended");
   units_.for_each([](const caf::strong_actor_ptr& unit) { protocol::kill_now(unit); });
   if (alive_.empty()) finish();
+}
+
+void VmState::leave_cluster() {
+  if (const auto* place = plan_->config.network.get_if<ClusterMembership>())
+    if (units_.shared_network) services_.clusters().leave(place->cluster, units_.card_port);
 }
 
 void VmState::on_down(const caf::down_msg& down) {
@@ -264,6 +280,16 @@ caf::result<std::string> VmState::kernel_log() {
   return *promise;
 }
 
+caf::result<actors::VmNetworkActors> VmState::network() {
+  if (plan_->config.network.is<NetworkMode::None>())
+    return protocol::to_caf({ErrorCode::NotFound,
+                             "VM \"" + plan_->config.name + "\" was built without a network",
+                             "add network() to its builder"});
+  if (!up() || !units_.card) return not_running();
+  return actors::VmNetworkActors{actors::NetSwitchActor(units_.net_switch), units_.card_port,
+                                 actors::NatActor(units_.nat)};
+}
+
 protocol::VmUnit::behavior_type VmState::make_behavior() {
   using namespace protocol;
   return {
@@ -325,6 +351,7 @@ protocol::VmUnit::behavior_type VmState::make_behavior() {
         if (!up()) return not_running();
         return std::vector<DiskActor>(units_.disks.begin(), units_.disks.end());
       },
+      [this](network_atom) { return network(); },
       [this](vsock_atom, std::uint32_t port) -> caf::result<VsockPortActor> {
         if (!up()) return not_running();
         const auto it = units_.ports.find(port);
@@ -351,6 +378,11 @@ protocol::VmUnit::behavior_type VmState::make_behavior() {
         if (boot != boot_ || agent_ready_ || main_ || !up() || stop_requested_) return;
         failure_ = "the guest's agent did not answer within three minutes";
         kill_machine();
+      },
+      [this](denied_atom, const std::string& what) {
+        services_.log.write(LogLevel::Info, "network", "network.denied",
+                            plan_->config.name + ": " + what);
+        publish(VmEvent::Kind::NetworkDenied, what);
       },
       [this](drop_atom) {
         dropped_ = true;

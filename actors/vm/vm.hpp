@@ -45,12 +45,14 @@ class VmState {
   void kill_machine();
   void fail(std::string why);
   void tear_down();
+  void leave_cluster();
   void finish();
   VmStatus final_status() const;
 
   // -- what is asked of the machine (vm.cpp)
   caf::result<void> set_paused(bool paused);
   caf::result<std::string> kernel_log();
+  caf::result<actors::VmNetworkActors> network();
 
   // -- what changes is told (vm_events.cpp)
   void set_status(VmStatus status, std::string cause);
@@ -93,7 +95,7 @@ class VmState {
   // to, and a VM whose last handle is gone has units to wait for, which do not refer to it.
   caf::strong_actor_ptr keep_;
   std::optional<caf::error> start_failure_;  // for whoever asked for the start
-  std::size_t disks_pending_ = 0;            // not yet open
+  std::size_t units_pending_ = 0;            // disks not yet open, a gateway not yet there
   bool tearing_down_ = false;
   bool agent_ready_ = false;
   bool stop_requested_ = false;

@@ -69,6 +69,10 @@ void VmState::set_up_guest() {
     mount.read_only = share.mode == MountMode::ReadOnly;
     setup.mounts.push_back(std::move(mount));
   }
+  if (units_.interface) {
+    setup.interfaces.push_back(*units_.interface);
+    setup.resolvers.push_back(units_.interface->gateway);
+  }
   self_->request(units_.link, caf::infinite, protocol::setup_atom_v, protocol::box(setup))
       .then([this] { start_main(); },
             [this](const caf::error& why) {

@@ -2,6 +2,9 @@
 #include <actors/disk/disk.hpp>
 #include <actors/loop/loop_actor.hpp>
 #include <actors/machine/machine.hpp>
+#include <actors/network/clusters.hpp>
+#include <actors/network/net_port.hpp>
+#include <actors/network/net_switch.hpp>
 #include <actors/protocol/spawn.hpp>
 #include <actors/share/share.hpp>
 #include <actors/values/validate.hpp>
@@ -10,7 +13,7 @@
 #include <actors/vsock/vsock_port.hpp>
 #include <backends/kvm/machine.hpp>
 #include <backends/qemu/machine.hpp>
-#include <backends/vhost_user/server.hpp>
+#include <backends/vhost_user/accepting_link.hpp>
 #include <backends/virtio/mmio/transport.hpp>
 
 #include <sys/socket.h>
@@ -72,6 +75,16 @@ result<Connection> connect_device(Backend backend, hypervisor::DeviceSpec spec,
                         return slot->transport;
                       }};
   }
+  if (!spec.socket.empty()) {
+    auto listener = vhost_user::listen_for_hypervisor(spec.socket);
+    if (!listener.ok()) return listener.error();
+    return Connection{
+        spec, [path = spec.socket, ours = std::make_shared<UniqueFd>(std::move(*listener))](
+                  Loop& loop, virtio::Device& device, virtio::DeviceLink::OnClosed on_closed) {
+          return std::make_shared<vhost_user::AcceptingLink>(loop, std::move(*ours), path, device,
+                                                             std::move(on_closed));
+        }};
+  }
   auto ends = socket_pair();
   if (!ends.ok()) return ends.error();
   spec.fd = ends->second.get();
@@ -82,6 +95,51 @@ result<Connection> connect_device(Backend backend, hypervisor::DeviceSpec spec,
         return std::make_shared<vhost_user::Server>(loop, std::move(*ours), device,
                                                     std::move(on_closed));
       }};
+}
+
+/// A network of its own, or a place in a cluster. Gives what the card is made of.
+result<network::NetPortPlan> join_network(VmUnits& units, Services& services, const VmPlan& plan,
+                                          network::VmGuard::OnDenied on_denied) {
+  const auto& name = plan.config.name;
+  network::MemberPlan member;
+  if (const auto* place = plan.config.network.get_if<ClusterMembership>()) {
+    auto joined = services.clusters().join(*place, name, std::move(on_denied));
+    if (!joined.ok()) return joined.error();
+    units.net_switch = joined->net_switch;
+    units.nat = joined->nat;
+    units.shared_network = true;
+    units.station.value = std::make_shared<const network::Station>(joined->member.station);
+    member = std::move(joined->member);
+  } else {
+    const auto& config = *plan.config.network.get_if<UserNatConfig>();
+    const auto addresses = network_addresses(config);
+    if (!addresses.ok()) return addresses.error();
+    network::GatewayRequest gateway;
+    gateway.addresses = *addresses;
+    if (config.ipv6) gateway.prefix6 = network::network_prefix6(1);
+    gateway.resolvers = config.resolvers;
+    gateway.host_loopback = config.host_loopback;
+    auto nat = network::plan_gateway(services, gateway);
+    if (!nat.ok()) return nat.error();
+    network::MemberRequest request;
+    request.name = name;
+    request.mac = config.mac.empty() ? services.next_mac() : *net::MacAddress::parse(config.mac);
+    request.address = addresses->dhcp_start;
+    request.forwards = config.port_forwards;
+    request.policy = config.policy;
+    request.queues = config.queues;
+    request.on_denied = std::move(on_denied);
+    member = network::plan_member(services, *nat, std::move(request));
+    nat->stations.push_back(member.station);
+    auto& loop = services.network_loop();
+    units.net_switch =
+        loop::spawn_on<protocol::SwitchUnit, network::NetSwitchState>(services.system, loop);
+    units.nat = loop::spawn_on<protocol::NatUnit, network::NatState>(
+        services.system, loop, std::move(*nat), units.net_switch);
+  }
+  units.card_port = member.card.wire;
+  units.interface = std::move(member.interface);
+  return std::move(member.card);
 }
 
 std::optional<qemu::Accelerator> qemu_accelerator(Accelerator which) {
@@ -188,6 +246,22 @@ result<void> make_units(VmUnits& units, Services& services, loop::EpollLoop& loo
     spec.devices.push_back(connection->spec);
     units.disks.push_back(loop::spawn_on<protocol::DiskUnit, disk::DiskState>(
         system, loop, std::move(disk), std::move(connection->link)));
+  }
+
+  if (!plan.config.network.is<NetworkMode::None>()) {
+    auto card = join_network(units, services, plan, [vm](std::string what) {
+      caf::anon_send(vm, protocol::denied_atom_v, std::move(what));
+    });
+    if (!card.ok()) return card.error();
+    auto connection = connect_device(
+        plan.backend,
+        {hypervisor::DeviceSpec::Kind::Net, -1, card->port.mac->to_string(), card->card.queue_pairs,
+         nullptr, plan.backend == Backend::Qemu ? *dir / "net.sock" : ""},
+        handed_over);
+    if (!connection.ok()) return connection.error();
+    spec.devices.push_back(connection->spec);
+    units.card = loop::spawn_on<protocol::NetPortUnit, network::NetPortState>(
+        system, loop, std::move(*card), units.net_switch, std::move(connection->link));
   }
 
   if (plan.config.agent || !plan.config.vsock_ports.empty()) {

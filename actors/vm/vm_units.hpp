@@ -1,11 +1,13 @@
 #pragma once
 
 #include <actors/protocol/internal.hpp>
+#include <actors/protocol/network.hpp>
 #include <actors/runtime/services.hpp>
 #include <actors/vm/vm_plan.hpp>
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <vector>
 
 namespace capsa::vm {
@@ -19,6 +21,13 @@ struct VmUnits {
   std::vector<actors::ShareActor> shares;
   std::vector<protocol::DiskUnit> disks;
   std::vector<actors::VcpuActor> vcpus;
+  protocol::NetPortUnit card;
+  protocol::SwitchUnit net_switch;
+  protocol::NatUnit nat;
+  bool shared_network = false;             ///< a cluster's, which does not end with this boot
+  protocol::StationBox station;            ///< to be enrolled with a cluster's gateway
+  actors::SwitchPort card_port = 0;        ///< where it is plugged in
+  std::optional<InterfaceSpec> interface;  ///< what the card is to be given by the agent
 
   template <class F>
   void for_each(F f) const {
@@ -31,6 +40,9 @@ struct VmUnits {
       f(caf::actor_cast<caf::strong_actor_ptr>(actor));
     for (const auto& actor : disks)
       f(caf::actor_cast<caf::strong_actor_ptr>(actor));
+    if (card) f(caf::actor_cast<caf::strong_actor_ptr>(card));
+    if (net_switch && !shared_network) f(caf::actor_cast<caf::strong_actor_ptr>(net_switch));
+    if (nat && !shared_network) f(caf::actor_cast<caf::strong_actor_ptr>(nat));
     for (const auto& actor : vcpus)
       f(caf::actor_cast<caf::strong_actor_ptr>(actor));
   }

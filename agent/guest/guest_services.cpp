@@ -121,6 +121,16 @@ void GuestServices::set_up(Reply reply, const wire::Setup& request) {
   if (!request.new_root().empty())
     if (const int failure = platform_.switch_root(request.new_root()); failure != 0)
       return reply.fail(failure, "make " + request.new_root() + " the root");
+  for (const auto& card : request.interfaces())
+    if (const int failure = platform_.configure_interface(card.mac(), card.address(), card.prefix(),
+                                                          card.gateway());
+        failure != 0)
+      return reply.fail(failure, "give the network card " + card.mac() + " its address");
+  // The new root's own file, where that may be written: a read-only root has what it has.
+  const std::vector<std::string> resolvers(request.resolvers().begin(), request.resolvers().end());
+  if (!resolvers.empty())
+    if (const int failure = platform_.set_resolvers(resolvers); failure != 0 && failure != EROFS)
+      return reply.fail(failure, "write /etc/resolv.conf");
   reply.done();
 }
 

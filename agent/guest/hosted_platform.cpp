@@ -22,6 +22,13 @@ int HostedPlatform::mount(const std::string&, const std::string&, const std::str
 int HostedPlatform::switch_root(const std::string&) {
   return ENOSYS;
 }
+int HostedPlatform::configure_interface(const std::string&, const std::string&, unsigned,
+                                        const std::string&) {
+  return ENOSYS;
+}
+int HostedPlatform::set_resolvers(const std::vector<std::string>&) {
+  return ENOSYS;
+}
 int HostedPlatform::shut_down(bool, std::chrono::milliseconds) {
   return ENOSYS;
 }

@@ -8,6 +8,7 @@
 
 #include <agent/guest/files.hpp>
 #include <agent/guest/init_platform.hpp>
+#include <agent/guest/network.hpp>
 #include <algorithm>
 #include <capsa/detail/unique_fd.hpp>
 #include <cerrno>
@@ -61,6 +62,15 @@ int InitPlatform::mount(const std::string& source, const std::string& target,
                  options.empty() ? nullptr : options.c_str()) == 0
              ? 0
              : errno;
+}
+
+int InitPlatform::configure_interface(const std::string& mac, const std::string& address,
+                                      unsigned prefix, const std::string& gateway) {
+  return set_up_interface(mac, address, prefix, gateway);
+}
+
+int InitPlatform::set_resolvers(const std::vector<std::string>& resolvers) {
+  return write_resolv_conf(resolvers);
 }
 
 int InitPlatform::switch_root(const std::string& path) {

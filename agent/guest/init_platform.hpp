@@ -17,6 +17,9 @@ class InitPlatform final : public Platform {
   int mount(const std::string& source, const std::string& target, const std::string& type,
             unsigned long flags, const std::string& options) override;
   int switch_root(const std::string& path) override;
+  int configure_interface(const std::string& mac, const std::string& address, unsigned prefix,
+                          const std::string& gateway) override;
+  int set_resolvers(const std::vector<std::string>& resolvers) override;
   int shut_down(bool reboot, std::chrono::milliseconds grace) override;
 
  private:

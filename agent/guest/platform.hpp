@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <span>
 #include <string>
+#include <vector>
 
 namespace capsa::agent::guest {
 
@@ -21,6 +22,12 @@ class Platform {
                     unsigned long flags, const std::string& options) = 0;
   /// Makes the mounted directory `path` the root; /proc, /sys, /dev, /run and /tmp move there.
   virtual int switch_root(const std::string& path) = 0;
+  /// Gives the card with this MAC address an IPv4 address and, unless `gateway` is empty, a default
+  /// route. ENODEV where there is none.
+  virtual int configure_interface(const std::string& mac, const std::string& address,
+                                  unsigned prefix, const std::string& gateway) = 0;
+  /// Writes /etc/resolv.conf.
+  virtual int set_resolvers(const std::vector<std::string>& resolvers) = 0;
   /// Begins an orderly end of the machine. ENOSYS where there is none to end.
   virtual int shut_down(bool reboot, std::chrono::milliseconds grace) = 0;
 };
@@ -35,6 +42,9 @@ class HostedPlatform final : public Platform {
   int mount(const std::string&, const std::string&, const std::string&, unsigned long,
             const std::string&) override;
   int switch_root(const std::string&) override;
+  int configure_interface(const std::string&, const std::string&, unsigned,
+                          const std::string&) override;
+  int set_resolvers(const std::vector<std::string>&) override;
   int shut_down(bool, std::chrono::milliseconds) override;
 };
 

@@ -104,6 +104,19 @@ result<void> to_wire(const SetupSpec& spec, wire::Setup& out) {
   }
   if (has_nul(spec.new_root)) return nul_inside("the new root");
   out.set_new_root(spec.new_root);
+  for (const auto& card : spec.interfaces) {
+    if (has_nul(card.mac) || has_nul(card.address) || has_nul(card.gateway))
+      return nul_inside("a network card's address");
+    auto& wire_card = *out.add_interfaces();
+    wire_card.set_mac(card.mac);
+    wire_card.set_address(card.address);
+    wire_card.set_prefix(card.prefix);
+    wire_card.set_gateway(card.gateway);
+  }
+  for (const auto& resolver : spec.resolvers) {
+    if (has_nul(resolver)) return nul_inside("a resolver's address");
+    out.add_resolvers(resolver);
+  }
   return {};
 }
 

@@ -33,7 +33,8 @@ bool has_nul(std::string_view text) {
 
 result<void> check_devices(const MachineSpec& spec) {
   for (const auto& device : spec.devices) {
-    if (device.fd < 0) return invalid("devices: a vhost-user device without a socket");
+    if (device.fd < 0 && device.socket.empty())
+      return invalid("devices: a vhost-user device without a socket");
     if (device.kind != DeviceSpec::Kind::Fs) continue;
     if (device.tag.empty() || device.tag.size() > kMaxFsTag || has_nul(device.tag))
       return invalid("share tag \"" + device.tag + "\" cannot be told to the guest",
@@ -114,6 +115,15 @@ void add_machine(Builder& to, const MachineSpec& spec, Accelerator accelerator) 
   to.add("-global", "virtio-mmio.force-legacy=false");
 }
 
+void add_network_card(Builder& to, const DeviceSpec& device, const std::string& id) {
+  const bool several = device.queues > 1;
+  to.add("-netdev", "vhost-user,id=net-" + id + ",chardev=" + id +
+                        (several ? ",queues=" + std::to_string(device.queues) : ""));
+  // Without its option ROM: nothing here boots from a network.
+  to.add("-device", "virtio-net-device,netdev=net-" + id + ",mac=" + escape_option(device.tag) +
+                        (several ? ",mq=on" : ""));
+}
+
 void add_devices(Builder& to, const MachineSpec& spec) {
   if (spec.serial_fd >= 0) {
     to.add_socket("serial", spec.serial_fd);
@@ -130,7 +140,10 @@ void add_devices(Builder& to, const MachineSpec& spec) {
   std::size_t index = 0;
   for (const auto& device : spec.devices) {
     const std::string id = "vhost" + std::to_string(index++);
-    to.add_socket(id, device.fd);
+    if (device.socket.empty())
+      to.add_socket(id, device.fd);
+    else
+      to.add("-chardev", "socket,id=" + id + ",path=" + escape_option(device.socket.native()));
     switch (device.kind) {
       case DeviceSpec::Kind::Fs:
         to.add("-device",
@@ -138,6 +151,9 @@ void add_devices(Builder& to, const MachineSpec& spec) {
         break;
       case DeviceSpec::Kind::Vsock:
         to.add("-device", "vhost-user-vsock-device,chardev=" + id);
+        break;
+      case DeviceSpec::Kind::Net:
+        add_network_card(to, device, id);
         break;
       case DeviceSpec::Kind::Block:
         to.add("-device",

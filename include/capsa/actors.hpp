@@ -51,6 +51,11 @@ struct DiskStats {
   std::uint64_t errors = 0;  ///< requests that the image's own file or server failed
 };
 
+/// Names a port of a switch; never used twice by one runtime.
+using SwitchPort = std::uint64_t;
+
+struct VmNetworkActors;
+
 }  // namespace capsa::actors
 
 CAF_BEGIN_TYPE_ID_BLOCK(capsa, caf::first_custom_type_id + 600)
@@ -77,6 +82,11 @@ CAF_ADD_TYPE_ID(capsa, (capsa::actors::FdBox))
 CAF_ADD_TYPE_ID(capsa, (capsa::actors::StartedProcess))
 CAF_ADD_TYPE_ID(capsa, (capsa::actors::ShareStats))
 CAF_ADD_TYPE_ID(capsa, (capsa::actors::DiskStats))
+CAF_ADD_TYPE_ID(capsa, (capsa::actors::VmNetworkActors))
+CAF_ADD_TYPE_ID(capsa, (capsa::NetworkStats))
+CAF_ADD_TYPE_ID(capsa, (capsa::NetworkPolicy))
+CAF_ADD_TYPE_ID(capsa, (capsa::PortForward))
+CAF_ADD_TYPE_ID(capsa, (std::vector<capsa::PortForward>))
 
 CAF_ADD_ATOM(capsa, capsa::actors, start_atom, "start")
 CAF_ADD_ATOM(capsa, capsa::actors, stop_atom, "stop")
@@ -117,6 +127,12 @@ CAF_ADD_ATOM(capsa, capsa::actors, mkdir_atom, "mkdir")
 CAF_ADD_ATOM(capsa, capsa::actors, remove_atom, "remove")
 CAF_ADD_ATOM(capsa, capsa::actors, rename_atom, "rename")
 CAF_ADD_ATOM(capsa, capsa::actors, shutdown_atom, "shutdown")
+CAF_ADD_ATOM(capsa, capsa::actors, network_atom, "network")
+CAF_ADD_ATOM(capsa, capsa::actors, policy_atom, "policy")
+CAF_ADD_ATOM(capsa, capsa::actors, capture_atom, "capture")
+CAF_ADD_ATOM(capsa, capsa::actors, link_atom, "link")
+CAF_ADD_ATOM(capsa, capsa::actors, forward_atom, "forward")
+CAF_ADD_ATOM(capsa, capsa::actors, forwards_atom, "forwards")
 
 CAF_END_TYPE_ID_BLOCK(capsa)
 
@@ -140,6 +156,11 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(capsa::actors::FdBox)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(capsa::actors::StartedProcess)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(capsa::actors::ShareStats)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(capsa::actors::DiskStats)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(capsa::actors::VmNetworkActors)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(capsa::NetworkStats)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(capsa::NetworkPolicy)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(capsa::PortForward)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(std::vector<capsa::PortForward>)
 
 namespace capsa::actors {
 
@@ -182,6 +203,29 @@ using ShareActor = caf::typed_actor<caf::replies_to<stats_atom>::with<ShareStats
 /// One disk of a running machine.
 using DiskActor = caf::typed_actor<caf::replies_to<stats_atom>::with<DiskStats>>;
 
+/// The switch of a virtual network.
+using NetSwitchActor = caf::typed_actor<caf::replies_to<stats_atom, SwitchPort>::with<NetworkStats>,
+                                        /// in place of the policy of before, for live flows too
+                                        caf::reacts_to<policy_atom, SwitchPort, NetworkPolicy>,
+                                        /// whether the cable is in
+                                        caf::reacts_to<link_atom, SwitchPort, bool>,
+                                        /// as pcapng into this file or pipe; an empty box ends it
+                                        caf::reacts_to<capture_atom, SwitchPort, FdBox>>;
+
+/// The gateway of a virtual network: its services, and the NAT behind it.
+using NatActor =
+    caf::typed_actor<caf::replies_to<forwards_atom, SwitchPort>::with<std::vector<PortForward>>,
+                     /// adds one; the answer has the host's port
+                     caf::replies_to<forward_atom, SwitchPort, PortForward>::with<PortForward>,
+                     caf::reacts_to<remove_atom, SwitchPort, PortForward>>;
+
+/// What a VM's card is connected to.
+struct VmNetworkActors {
+  NetSwitchActor net_switch;
+  SwitchPort port = 0;
+  NatActor nat;
+};
+
 /// The session with the agent of a running guest. Requests wait until the agent has reported.
 using AgentActor = caf::typed_actor<
     /// answered when the agent has said hello
@@ -223,6 +267,8 @@ using VmActor = caf::typed_actor<
     caf::replies_to<vcpus_atom>::with<std::vector<VcpuActor>>,
     caf::replies_to<shares_atom>::with<std::vector<ShareActor>>,
     caf::replies_to<disks_atom>::with<std::vector<DiskActor>>,
+    /// NotFound for a VM without a network
+    caf::replies_to<network_atom>::with<VmNetworkActors>,
     caf::replies_to<vsock_atom, std::uint32_t>::with<VsockPortActor>>;
 
 /// Adds this library's message types and error category, and sets the scheduler it is made for. For

@@ -157,6 +157,15 @@ struct MountSpec {
   bool operator==(const MountSpec&) const = default;
 };
 
+/// A network card of a guest in which no DHCP client runs.
+struct InterfaceSpec {
+  std::string mac;      ///< "02:00:00:12:34:56"
+  std::string address;  ///< IPv4
+  unsigned prefix = 24;
+  std::string gateway;  ///< empty: no default route
+  bool operator==(const InterfaceSpec&) const = default;
+};
+
 /// Preparation of a guest, done before anything runs in it. Only the controlling host may ask.
 struct SetupSpec {
   std::string hostname;           ///< empty: unchanged
@@ -164,6 +173,8 @@ struct SetupSpec {
   /// Empty: unchanged. Else the mounted directory that becomes `/` for everything after: /proc,
   /// /sys, /dev, /run and /tmp move there, and so do all paths of later requests.
   std::string new_root;
+  std::vector<InterfaceSpec> interfaces;
+  std::vector<std::string> resolvers;  ///< for /etc/resolv.conf; none: unchanged
   bool operator==(const SetupSpec&) const = default;
 };
 

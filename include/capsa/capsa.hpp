@@ -3,15 +3,19 @@
 /// \file The whole library, without CAF: see actors.hpp for the actors behind the handles.
 
 #include <capsa/agent.hpp>
+#include <capsa/cluster.hpp>
 #include <capsa/config.hpp>
 #include <capsa/console.hpp>
 #include <capsa/disk.hpp>
 #include <capsa/error.hpp>
 #include <capsa/future.hpp>
 #include <capsa/guest.hpp>
+#include <capsa/network.hpp>
+#include <capsa/network_policy.hpp>
 #include <capsa/result.hpp>
 #include <capsa/runtime.hpp>
 #include <capsa/sandbox.hpp>
 #include <capsa/status.hpp>
 #include <capsa/vm.hpp>
+#include <capsa/vm_network.hpp>
 #include <capsa/vsock.hpp>

@@ -2,6 +2,7 @@
 
 #include <capsa/disk.hpp>
 #include <capsa/kernel_command_line.hpp>
+#include <capsa/network.hpp>
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
@@ -132,6 +133,7 @@ struct VmConfig {
   std::vector<ShareConfig> shares;
   std::vector<DiskImage> disks;
   std::vector<VsockPortConfig> vsock_ports;
+  NetworkMode network;
   KernelCommandLine command_line;
   std::optional<std::chrono::milliseconds> timeout;
   Backend backend = Backend::Auto;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <capsa/cluster.hpp>
 #include <capsa/sandbox.hpp>
 #include <capsa/vm.hpp>
 #include <filesystem>
@@ -48,6 +49,13 @@ class Runtime {
   VmBuilder vm(LinuxDirectBootConfig boot) const { return {impl_, std::move(boot)}; }
   SandboxBuilder sandbox() const { return SandboxBuilder(impl_); }
 
+  /// A named network for VMs of this runtime, made where there is none of this name. Throws
+  /// capsa::error: InvalidConfig for a configuration that is not valid, or not the one that the
+  /// cluster has.
+  Cluster cluster(std::string name, const ClusterConfig& config) const;
+  /// As it is; with the defaults of ClusterConfig where it is named for the first time.
+  Cluster cluster(std::string name) const;
+
   /// Kills every VM, answers every pending future and joins the threads; the callback thread last,
   /// when it has run all continuations and handlers that this made due, so none of them may wait
   /// for whoever calls this. Inside one of them it can be called too: that thread then ends later.
@@ -70,6 +78,10 @@ class Capsa {
  public:
   static Runtime& runtime();
   static VmBuilder vm(LinuxDirectBootConfig boot) { return runtime().vm(std::move(boot)); }
+  static Cluster cluster(std::string name) { return runtime().cluster(std::move(name)); }
+  static Cluster cluster(std::string name, const ClusterConfig& config) {
+    return runtime().cluster(std::move(name), config);
+  }
   static SandboxBuilder sandbox() { return runtime().sandbox(); }
 };
 

@@ -76,7 +76,8 @@ struct VmEvent {
     AgentLost,   ///< its connection broke while the VM ran
     Paused,
     Resumed,
-    ShareFailed,  ///< a share's device stopped serving
+    ShareFailed,    ///< a share's device stopped serving
+    NetworkDenied,  ///< the policy denied the guest a flow or a name; `cause` says which, and why
   };
   Kind kind = Kind::StatusChanged;
   VmStatus status;  ///< the status after the event

@@ -4,6 +4,7 @@
 #include <capsa/config.hpp>
 #include <capsa/console.hpp>
 #include <capsa/status.hpp>
+#include <capsa/vm_network.hpp>
 #include <capsa/vsock.hpp>
 #include <chrono>
 #include <functional>
@@ -120,6 +121,8 @@ class VmHandle {
   future<Process> main_process() const;
   /// NotRunning unless the VM runs.
   future<std::vector<Vcpu>> vcpus() const;
+  /// NotRunning unless the VM runs, NotFound for one without a network.
+  future<VmNetwork> network() const;
 
   /// Its disks, in the order in which the guest numbers them.
   std::vector<VmDisk> disks() const;
@@ -169,6 +172,7 @@ class BuilderMethods {
     config_.disks.push_back(std::move(image));
     return self();
   }
+  Derived network(NetworkMode mode) && { return set(config_.network, std::move(mode)); }
   Derived vsock_listen(std::uint32_t port) && {
     return std::move(*this).vsock(VsockPortConfig::listen_auto(port));
   }

@@ -4,6 +4,8 @@
 #include <iostream>
 
 int main(int argc, char** argv) {
+  // Whoever watches a pipe sees each line when it is known.
+  std::setvbuf(stdout, nullptr, _IOLBF, 0);
   CLI::App app("Measures capsa beside its peers, in one interleaved run.", "tools/bench");
   app.require_subcommand(1);
   capsa::bench::Action action;

@@ -1,4 +1,5 @@
 #include <tools/cli/commands.hpp>
+#include <tools/cli/network_options.hpp>
 #include <tools/cli/options.hpp>
 #include <tools/cli/report.hpp>
 #include <tools/cli/run_session.hpp>
@@ -19,6 +20,7 @@ Examples:
   capsa run -- cat /proc/version
   capsa run -t -- /bin/sh
   echo hello | capsa run -- wc -c
+  capsa run --allow example.com -- wget -qO- http://example.com/
   capsa run --share .:/work:rw --workdir /work --env CI=1 -- sh -c 'ls -l > listing.txt')";
 
 /// Says that a command follows; CLI11 knows of none.
@@ -36,6 +38,7 @@ struct Words {
   std::vector<std::string> shares;
   std::vector<std::string> disks;
   bool nested = false;
+  NetworkWords network;
   std::vector<std::string> env;
   std::string timeout;
   std::string backend = "auto";
@@ -68,6 +71,9 @@ result<RunOptions> understand(const Words& words, std::vector<std::string> comma
     options.vm.disks.push_back(*std::move(disk));
   }
   options.vm.nested = words.nested;
+  auto network = parse_network(words.network);
+  if (!network) return network.error();
+  options.vm.network = *std::move(network);
   for (const auto& word : words.env) {
     auto variable = parse_env(word);
     if (!variable) return variable.error();
@@ -141,6 +147,7 @@ void add_run(CLI::App& app, Action& action, const Tail& tail) {
                    "Attach an image, block device or nbd:// disk: vda, vdb, ... in the guest")
       ->type_name("IMAGE[:ro|rw][:raw|qcow2]")
       ->allow_extra_args(false);
+  add_network_options(*command, words->network);
   command->add_flag("--nested", words->nested,
                     "Give the guest a CPU that can run virtual machines of its own");
   command->add_flag("-v,--verbose", words->verbosity, "Log what happens; twice for more");

@@ -57,6 +57,7 @@ void RunSession::build() {
                 .cpus(options_.vm.resources.cpus)
                 .memory_mb(options_.vm.resources.memory_mb)
                 .backend(options_.vm.backend)
+                .network(options_.vm.network)
                 .accelerator(options_.vm.accelerator);
   if (options_.vm.nested) sandbox = std::move(sandbox).nested_virtualization();
   if (options_.guest) sandbox = std::move(sandbox).guest(*options_.guest);

@@ -1,0 +1,34 @@
+#pragma once
+
+#include <capsa/detail/unique_fd.hpp>
+#include <capsa/loop.hpp>
+#include <memory>
+#include <net/capture/fd_sink.hpp>
+#include <net/capture/pcapng_writer.hpp>
+#include <net/capture/port_capture.hpp>
+#include <string>
+
+namespace capsa::network {
+
+/// A port's frames, into a file or pipe that was opened for it. On one loop.
+class Capture {
+ public:
+  Capture(Loop& loop, UniqueFd file, const std::string& port);
+  Capture(const Capture&) = delete;
+  Capture& operator=(const Capture&) = delete;
+  /// Writes the counters at the end.
+  ~Capture();
+
+  net::FrameObserver& observer() noexcept { return port_; }
+  /// To be called behind what was captured: a pipe may have to be waited for.
+  void flush();
+
+ private:
+  Loop& loop_;
+  net::FdSink sink_;
+  net::PcapngWriter writer_;
+  net::PortCapture port_;
+  bool watched_ = false;
+};
+
+}  // namespace capsa::network

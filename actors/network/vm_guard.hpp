@@ -1,0 +1,61 @@
+#pragma once
+
+#include <capsa/network_policy.hpp>
+#include <chrono>
+#include <functional>
+#include <net/dns/stub_host.hpp>
+#include <net/policy/port_guard.hpp>
+#include <net/switch/filter.hpp>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace capsa::network {
+
+/// A VM's judge, as its switch port and its gateway see it. Both live on the network loop, and so
+/// does this.
+class VmGuard final : public net::Filter {
+ public:
+  /// Told once for each flow or name that is denied, in one line. On the network loop.
+  using OnDenied = std::function<void(std::string)>;
+
+  VmGuard(net::GuardConfig config, OnDenied on_denied);
+
+  // -- net::Filter
+  net::FilterVerdict on_ingress(net::Frame& frame, Time now) override;
+  net::FilterVerdict on_egress(net::Frame& frame, Time now) override;
+
+  void set_policy(NetworkPolicy policy) { guard_.set_policy(std::move(policy)); }
+  void set_host_addresses(const std::vector<IpAddress>& addresses);
+  void set_forwards(std::vector<net::ForwardedPort> forwards) {
+    guard_.set_forwards(std::move(forwards));
+  }
+  /// Whether a rule of the policy allows this address by itself.
+  bool names_address(const IpAddress& address) const;
+
+  // -- for the resolver
+  bool may_ask(std::string_view name, const IpAddress& from, Time now);
+  void pin(const net::dns::Resolved& what, Time now);
+  /// Private addresses of a public name were kept from the guest.
+  void rebound(std::string_view name, const std::vector<IpAddress>& addresses);
+
+  /// The NAT refused what the policy let pass.
+  void refused(const net::Packet& packet, std::string_view why);
+
+  std::uint64_t denied() const noexcept { return guard_.stats().denied_flows + refused_; }
+  std::uint64_t flows() const noexcept { return guard_.flows().size(); }
+  const net::GuardStats& stats() const noexcept { return guard_.stats(); }
+
+ private:
+  net::FilterVerdict answer(net::Frame& frame, net::Decision decision);
+  void sweep(Time now);
+
+  OnDenied on_denied_;
+  net::NetworkContext context_;
+  net::PortGuard guard_;
+  std::shared_ptr<net::FramePool> answers_ = net::FramePool::create(std::size_t{1} << 20);
+  Time swept_{};
+  std::uint64_t refused_ = 0;
+};
+
+}  // namespace capsa::network

@@ -2,7 +2,6 @@
 #include <actors/network/clusters.hpp>
 #include <actors/network/net_switch.hpp>
 #include <actors/protocol/spawn.hpp>
-#include <actors/runtime/services.hpp>
 #include <algorithm>
 
 namespace capsa::network {
@@ -39,15 +38,15 @@ result<Clusters::Cluster*> Clusters::find_or_make(const std::string& name,
   request.resolvers = config.resolvers;
   request.nat = config.nat;
   request.host_loopback = config.host_loopback;
-  auto plan = plan_gateway(services_, request);
+  auto plan = plan_gateway(host_, request);
   if (!plan.ok()) return plan.error();
   auto made = std::make_unique<Cluster>();
   made->config = config;
   made->addresses = *addresses;
   made->plan = *plan;
-  auto& loop = services_.network_loop();
-  made->net_switch = loop::spawn_on<protocol::SwitchUnit, NetSwitchState>(services_.system, loop);
-  made->nat = loop::spawn_on<protocol::NatUnit, NatState>(services_.system, loop, std::move(*plan),
+  auto& loop = host_.loop;
+  made->net_switch = loop::spawn_on<protocol::SwitchUnit, NetSwitchState>(host_.system, loop);
+  made->nat = loop::spawn_on<protocol::NatUnit, NatState>(host_.system, loop, std::move(*plan),
                                                           made->net_switch);
   slot = std::move(made);
   return slot.get();
@@ -101,7 +100,7 @@ result<JoinedNetwork> Clusters::join(const ClusterMembership& place, const std::
   request.name = vm;
   request.mac = !place.mac.empty()             ? *net::MacAddress::parse(place.mac)
                 : known != cluster.known.end() ? known->second.mac
-                                               : services_.next_mac();
+                                               : host_.next_mac();
   request.address = *address;
   request.forwards = place.port_forwards;
   request.policy = place.policy;
@@ -113,7 +112,7 @@ result<JoinedNetwork> Clusters::join(const ClusterMembership& place, const std::
   JoinedNetwork out;
   out.net_switch = cluster.net_switch;
   out.nat = cluster.nat;
-  out.member = plan_member(services_, cluster.plan, std::move(request));
+  out.member = plan_member(host_, cluster.plan, std::move(request));
   cluster.members[out.member.station.wire] = {vm, *address, out.member.station.mac.to_string()};
   return out;
 }

@@ -20,7 +20,7 @@ struct JoinedNetwork {
 /// runtime: who comes back finds its address. Thread-safe.
 class Clusters {
  public:
-  explicit Clusters(Services& services) : services_(services) {}
+  explicit Clusters(NetworkHost& host) : host_(host) {}
 
   /// InvalidConfig where there is one of this name with another configuration.
   result<void> configure(const std::string& cluster, const ClusterConfig& config);
@@ -61,7 +61,7 @@ class Clusters {
   static result<IpAddress> choose_address(const Cluster& cluster, const ClusterMembership& place,
                                           const std::string& vm);
 
-  Services& services_;
+  NetworkHost& host_;
   mutable std::mutex mutex_;  // guards the rest
   std::map<std::string, std::unique_ptr<Cluster>> clusters_;
   std::uint16_t next_prefix_ = 2;  // 1 is that of VMs by themselves

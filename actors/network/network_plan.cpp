@@ -1,6 +1,5 @@
 #include <actors/network/host_network.hpp>
 #include <actors/network/network_plan.hpp>
-#include <actors/runtime/services.hpp>
 
 namespace capsa::network {
 
@@ -58,12 +57,12 @@ std::string host_name(const std::string& name) {
   return out.empty() ? "vm" : out;
 }
 
-result<NatPlan> plan_gateway(Services& services, const GatewayRequest& request) {
+result<NatPlan> plan_gateway(NetworkHost& host, const GatewayRequest& request) {
   auto resolvers = upstreams(request.resolvers);
   if (!resolvers.ok()) return resolvers.error();
   const auto& addresses = request.addresses;
   NatPlan out;
-  out.wire = services.next_wire();
+  out.wire = host.next_wire();
   out.resolvers = std::move(*resolvers);
   out.enabled = request.nat;
   out.gateway.mac = gateway_mac(addresses.gateway);
@@ -97,10 +96,10 @@ result<NatPlan> plan_gateway(Services& services, const GatewayRequest& request) 
   return out;
 }
 
-MemberPlan plan_member(Services& services, const NatPlan& network, MemberRequest request) {
+MemberPlan plan_member(NetworkHost& host, const NatPlan& network, MemberRequest request) {
   MemberPlan out;
   Station& station = out.station;
-  station.wire = services.next_wire();
+  station.wire = host.next_wire();
   station.name = host_name(request.name);
   station.mac = request.mac;
   station.address = request.address;

@@ -2,13 +2,10 @@
 
 #include <actors/network/nat.hpp>
 #include <actors/network/net_port.hpp>
+#include <actors/network/network_host.hpp>
 #include <actors/values/network_addresses.hpp>
 #include <capsa/agent_types.hpp>
 #include <capsa/network.hpp>
-
-namespace capsa {
-class Services;
-}  // namespace capsa
 
 namespace capsa::network {
 
@@ -22,7 +19,7 @@ struct GatewayRequest {
 };
 
 /// Its gateway, without stations.
-result<NatPlan> plan_gateway(Services& services, const GatewayRequest& request);
+result<NatPlan> plan_gateway(NetworkHost& host, const GatewayRequest& request);
 
 /// A VM that joins it.
 struct MemberRequest {
@@ -43,7 +40,7 @@ struct MemberPlan {
   NetPortPlan card;
   InterfaceSpec interface;  ///< for a guest without a DHCP client
 };
-MemberPlan plan_member(Services& services, const NatPlan& network, MemberRequest request);
+MemberPlan plan_member(NetworkHost& host, const NatPlan& network, MemberRequest request);
 
 /// A label of DNS of what people call their VMs.
 std::string host_name(const std::string& name);

@@ -28,7 +28,8 @@ Services::Services(caf::actor_system& actor_system, const RuntimeOptions& runtim
     loops_.push_back(std::make_unique<loop::EpollLoop>(system));
   files_ = std::make_unique<loop::FilePool>(std::clamp(options.file_threads, 1U, 64U));
   spawner_ = std::make_unique<qemu::Spawner>();
-  clusters_ = std::make_unique<network::Clusters>(*this);
+  network_ = std::make_unique<network::NetworkHost>(system, *loops_.front());
+  clusters_ = std::make_unique<network::Clusters>(*network_);
   // What a killed program left: its machines have died with it, its files have not.
   const auto base = options.runtime_dir.empty() ? runtime_base() : options.runtime_dir;
   if (const auto found = clean_leftovers_in(base); found.ok()) {
@@ -55,13 +56,6 @@ Services::~Services() {
 
 loop::EpollLoop& Services::next_loop() {
   return *loops_[next_loop_++ % loops_.size()];
-}
-
-net::MacAddress Services::next_mac() {
-  const std::uint32_t number = next_mac_++;
-  return net::MacAddress({0x02, 0xca, 0x5a, static_cast<std::uint8_t>(number >> 16),
-                          static_cast<std::uint8_t>(number >> 8),
-                          static_cast<std::uint8_t>(number)});
 }
 
 result<std::shared_ptr<block::FileIo>> Services::file_io(loop::EpollLoop& loop) {

@@ -13,12 +13,12 @@
 #include <map>
 #include <memory>
 #include <mutex>
-#include <net/packet/mac_address.hpp>
 #include <optional>
 #include <vector>
 
 namespace capsa::network {
 class Clusters;
+class NetworkHost;
 }  // namespace capsa::network
 
 namespace capsa {
@@ -42,8 +42,7 @@ class Services {
   CallbackThread& callbacks = callbacks_->thread();
 
   loop::EpollLoop& next_loop();
-  /// Where all networks are: libslirp has globals, so that one thread must have all of it.
-  loop::EpollLoop& network_loop() { return *loops_.front(); }
+  network::NetworkHost& network() { return *network_; }
   loop::FilePool& files() { return *files_; }
   qemu::Spawner& spawner() { return *spawner_; }
   /// The file operations of all disks on a loop; on that loop. There as long as somebody has it.
@@ -54,21 +53,17 @@ class Services {
   /// CIDs 0 to 2 are taken (vsock(7)).
   std::uint32_t next_cid() { return next_cid_++; }
   std::uint64_t next_vm() { return next_vm_++; }
-  std::uint64_t next_wire() { return next_wire_++; }
   network::Clusters& clusters() { return *clusters_; }
-  /// Locally administered, and of nobody else in this runtime.
-  net::MacAddress next_mac();
 
  private:
   std::vector<std::unique_ptr<loop::EpollLoop>> loops_;
   std::unique_ptr<loop::FilePool> files_;
   std::unique_ptr<qemu::Spawner> spawner_;
+  std::unique_ptr<network::NetworkHost> network_;
   std::unique_ptr<network::Clusters> clusters_;
   std::atomic<std::size_t> next_loop_{0};
   std::atomic<std::uint32_t> next_cid_{3};
   std::atomic<std::uint64_t> next_vm_{1};
-  std::atomic<std::uint64_t> next_wire_{1};
-  std::atomic<std::uint32_t> next_mac_{1};
   std::mutex mutex_;  // guards qemu_ and file_io_
   std::map<loop::EpollLoop*, std::weak_ptr<block::FileIo>> file_io_;
   std::optional<result<qemu::QemuInfo>> qemu_;

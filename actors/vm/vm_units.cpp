@@ -119,19 +119,20 @@ result<network::NetPortPlan> join_network(VmUnits& units, Services& services, co
     if (config.ipv6) gateway.prefix6 = network::network_prefix6(1);
     gateway.resolvers = config.resolvers;
     gateway.host_loopback = config.host_loopback;
-    auto nat = network::plan_gateway(services, gateway);
+    auto nat = network::plan_gateway(services.network(), gateway);
     if (!nat.ok()) return nat.error();
     network::MemberRequest request;
     request.name = name;
-    request.mac = config.mac.empty() ? services.next_mac() : *net::MacAddress::parse(config.mac);
+    request.mac =
+        config.mac.empty() ? services.network().next_mac() : *net::MacAddress::parse(config.mac);
     request.address = addresses->dhcp_start;
     request.forwards = config.port_forwards;
     request.policy = config.policy;
     request.queues = config.queues;
     request.on_denied = std::move(on_denied);
-    member = network::plan_member(services, *nat, std::move(request));
+    member = network::plan_member(services.network(), *nat, std::move(request));
     nat->stations.push_back(member.station);
-    auto& loop = services.network_loop();
+    auto& loop = services.network().loop;
     units.net_switch =
         loop::spawn_on<protocol::SwitchUnit, network::NetSwitchState>(services.system, loop);
     units.nat = loop::spawn_on<protocol::NatUnit, network::NatState>(

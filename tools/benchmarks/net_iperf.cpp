@@ -44,10 +44,10 @@ Iperf::Iperf() : program_(iperf3()), port_(free_port()) {
 }
 
 Iperf::Transfer Iperf::run(const NetSpace& space, const std::string& address, bool down,
-                           std::chrono::milliseconds time) const {
+                           std::chrono::seconds time) const {
   std::vector<std::string> words{
       program_, "-J", "-c", address, "-p", std::to_string(port_), "--connect-timeout", "5000",
-      "-t",     std::to_string(std::chrono::ceil<std::chrono::seconds>(time).count())};
+      "-t",     std::to_string(time.count())};
   if (down) words.emplace_back("-R");
   std::optional<Child> client;
   space.run([&] { client.emplace(std::move(words)); });

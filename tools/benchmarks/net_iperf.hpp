@@ -21,7 +21,7 @@ class Iperf {
   };
   /// One TCP connection from `space` to the server, which is at `address` there.
   Transfer run(const NetSpace& space, const std::string& address, bool down,
-               std::chrono::milliseconds time) const;
+               std::chrono::seconds time) const;
 
  private:
   std::string program_;

@@ -1,6 +1,8 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <cstdio>
 #include <cstdlib>
 #include <tools/cli/report.hpp>
 #include <tools/cli/run_session.hpp>
@@ -82,9 +84,27 @@ void RunSession::build() {
       [this](result<VmHandle> vm) { post_([this, vm = std::move(vm)] { on_built(vm); }); }));
 }
 
+void RunSession::tell_ports() {
+  const auto* nat = options_.vm.network.get_if<UserNatConfig>();
+  if (nat == nullptr) return;
+  const bool unknown = std::any_of(nat->port_forwards.begin(), nat->port_forwards.end(),
+                                   [](const PortForward& one) { return one.host_port == 0; });
+  // Who has named all ports wants to hear of them only when asked for.
+  if (nat->port_forwards.empty() || (!unknown && options_.log_level > LogLevel::Info)) return;
+  static_cast<void>(vm_->network().then([](result<VmNetwork> network) {
+    if (!network) return;
+    static_cast<void>(network->forwards().then([](result<std::vector<PortForward>> forwards) {
+      if (!forwards) return;
+      for (const auto& one : *forwards)
+        std::fprintf(stderr, "capsa: published %s\n", to_string(one).c_str());
+    }));
+  }));
+}
+
 void RunSession::on_built(result<VmHandle> vm) {
   if (!vm) return fail(vm.error(), status_of_failed_start(vm.error()));
   vm_ = *vm;
+  tell_ports();
   static_cast<void>(vm_->main_process().then([this](result<Process> process) {
     post_([this, process = std::move(process)] { on_started(process); });
   }));

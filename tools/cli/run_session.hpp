@@ -34,6 +34,7 @@ class RunSession {
  private:
   void build();
   void on_built(result<VmHandle> vm);
+  void tell_ports();
   void on_started(result<Process> process);
   void on_exit(const result<ExitStatus>& status);
   void on_vm_end(result<std::optional<int>> code);

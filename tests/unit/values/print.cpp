@@ -57,7 +57,7 @@ BOOST_AUTO_TEST_CASE(a_configuration_is_printed_whole) {
              "target=\"out\", mode=read_write, ownership=squash, cache=auto}], disks=[], "
              "vsock_ports=[VsockPortConfig{listen, port=7, socket_path=\"/tmp/s\", "
              "auto_cleanup=yes}, VsockPortConfig{connect, port=8, socket_path=auto, "
-             "auto_cleanup=yes}], command_line=\"quiet\", timeout=3000 ms, backend=auto, "
+             "auto_cleanup=yes}], network=none, command_line=\"quiet\", timeout=3000 ms, backend=auto, "
              "accelerator=auto, nested=no}");
 }
 

@@ -141,7 +141,8 @@ class FramePool : public std::enable_shared_from_this<FramePool> {
 
   // An ordinary frame; a jumbo frame, or a segment of several pages; anything.
   static constexpr std::array<std::size_t, 3> kSizes{2048, 16384, kMaxFrame};
-  static constexpr std::size_t kMaxFreeLists = 16;
+  // One for each port of a large switch, which floods to all of them.
+  static constexpr std::size_t kMaxFreeLists = 256;
 
   explicit FramePool(std::size_t cap_bytes) : cap_(cap_bytes) {}
 

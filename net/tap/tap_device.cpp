@@ -21,7 +21,7 @@ error not_allowed(int why, const std::string& doing) {
 }
 
 error cannot_open(int why) {
-  const std::string doing = std::string("open ") + kDevice;
+  const std::string doing = "open /dev/net/tun";
   if (why == EPERM || why == EACCES) return not_allowed(why, doing);
   return error_from_errno(
       why, doing, "the kernel's module tun gives it; the network mode UserNat does without");

@@ -35,6 +35,16 @@ struct FakePlatform final : Platform {
     calls.push_back("root " + path);
     return 0;
   }
+  int configure_interface(const std::string& mac, const std::string& address, unsigned prefix,
+                          const std::string& gateway) override {
+    calls.push_back("card " + mac + " " + address + "/" + std::to_string(prefix) + " " + gateway);
+    return mac == "none" ? ENODEV : 0;
+  }
+  int set_resolvers(const std::vector<std::string>& resolvers) override {
+    for (const auto& one : resolvers)
+      calls.push_back("resolver " + one);
+    return root_is_read_only ? EROFS : 0;
+  }
   int shut_down(bool reboot, std::chrono::milliseconds grace) override {
     calls.push_back((reboot ? "reboot " : "off ") + std::to_string(grace.count()));
     return 0;
@@ -43,6 +53,7 @@ struct FakePlatform final : Platform {
   std::chrono::nanoseconds clock{0};
   int clock_sets = 0;
   std::size_t entropy = 0;
+  bool root_is_read_only = false;
   std::vector<std::string> calls;
 };
 
@@ -186,6 +197,34 @@ BOOST_AUTO_TEST_CASE(setup_is_done_in_order_and_stops_at_what_fails) {
   BOOST_TEST(host.platform.calls == expected);
   BOOST_TEST(host.got.back().error().guest_errno() == ENODEV);
   BOOST_TEST(host.got.back().error().message().find("/bad") != std::string::npos);
+}
+
+BOOST_AUTO_TEST_CASE(setup_gives_cards_their_addresses_behind_the_root) {
+  ScriptedHost host;
+  BOOST_TEST(host.hello());
+  wire::HostFrame frame;
+  frame.set_id(1);
+  auto& setup = *frame.mutable_setup();
+  setup.set_new_root("/new");
+  auto& card = *setup.add_interfaces();
+  card.set_mac("02:ca:5a:00:00:01");
+  card.set_address("10.0.2.15");
+  card.set_prefix(24);
+  card.set_gateway("10.0.2.2");
+  setup.add_resolvers("10.0.2.2");
+  // A root that cannot be written has the resolvers that it has.
+  host.platform.root_is_read_only = true;
+  BOOST_TEST(host.say(frame));
+  const std::vector<std::string> expected{
+      "root /new", "card 02:ca:5a:00:00:01 10.0.2.15/24 10.0.2.2", "resolver 10.0.2.2"};
+  BOOST_TEST(host.platform.calls == expected);
+  BOOST_TEST(host.got.back().has_done());
+
+  card.set_mac("none");
+  frame.set_id(2);
+  BOOST_TEST(host.say(frame));
+  BOOST_TEST(host.got.back().error().guest_errno() == ENODEV);
+  BOOST_TEST(host.got.back().error().message().find("none") != std::string::npos);
 }
 
 BOOST_AUTO_TEST_CASE(shutdown_is_answered_and_begun) {

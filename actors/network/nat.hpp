@@ -81,6 +81,7 @@ class NatState final : private net::nat::NatEdge, private net::dns::StubHost {
   void refresh_host();
   result<void> enroll(const Station& station);
   void dismiss(protocol::WireId wire);
+  void abort_flow(const net::FrameBytes& bytes);
   void refuse_all(net::FrameBatch batch);
   Station* station_of(const net::MacAddress& mac);
   Station* station_of(protocol::WireId wire);

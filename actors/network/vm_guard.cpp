@@ -53,8 +53,13 @@ void VmGuard::sweep(Time now) {
   guard_.sweep(now);
 }
 
+void VmGuard::abort_far_side(net::Decision& decision) {
+  if (!decision.to_network.empty() && on_abort_) on_abort_(std::move(decision.to_network));
+}
+
 net::FilterVerdict VmGuard::answer(net::Frame& frame, net::Decision decision) {
   if (decision.forwards()) return net::FilterVerdict::Pass;
+  abort_far_side(decision);
   if (decision.to_guest.empty()) return net::FilterVerdict::Drop;
   auto reply = answers_->make(decision.to_guest.size());
   if (!reply) return net::FilterVerdict::Drop;
@@ -70,9 +75,15 @@ net::FilterVerdict VmGuard::on_ingress(net::Frame& frame, Time now) {
 
 net::FilterVerdict VmGuard::on_egress(net::Frame& frame, Time now) {
   auto decision = guard_.on_frame_to_guest(frame.bytes(), now);
-  // Whoever sent it hears of it by the end of its own connection: what goes back by the port that
-  // the frame came in by is not for this one.
-  return decision.forwards() ? net::FilterVerdict::Pass : net::FilterVerdict::Drop;
+  if (decision.forwards()) return net::FilterVerdict::Pass;
+  abort_far_side(decision);
+  if (decision.to_guest.empty()) return net::FilterVerdict::Drop;
+  // The guest has this instead of what was for it, so that its side of the flow ends as well.
+  auto instead = answers_->make(decision.to_guest.size());
+  if (!instead) return net::FilterVerdict::Drop;
+  std::memcpy(instead.bytes().data(), decision.to_guest.data(), decision.to_guest.size());
+  frame = std::move(instead);
+  return net::FilterVerdict::Pass;
 }
 
 void VmGuard::set_host_addresses(const std::vector<IpAddress>& addresses) {

@@ -19,7 +19,12 @@ class VmGuard final : public net::Filter {
   /// Told once for each flow or name that is denied, in one line. On the network loop.
   using OnDenied = std::function<void(std::string)>;
 
+  /// Frames in the guest's name that end the far side of a flow which was cut off here.
+  using OnAbort = std::function<void(net::FrameBytes)>;
+
   VmGuard(net::GuardConfig config, OnDenied on_denied);
+  /// None: the far side is left to its own time-outs.
+  void on_abort(OnAbort callback) { on_abort_ = std::move(callback); }
 
   // -- net::Filter
   net::FilterVerdict on_ingress(net::Frame& frame, Time now) override;
@@ -48,9 +53,11 @@ class VmGuard final : public net::Filter {
 
  private:
   net::FilterVerdict answer(net::Frame& frame, net::Decision decision);
+  void abort_far_side(net::Decision& decision);
   void sweep(Time now);
 
   OnDenied on_denied_;
+  OnAbort on_abort_;
   net::NetworkContext context_;
   net::PortGuard guard_;
   std::shared_ptr<net::FramePool> answers_ = net::FramePool::create(std::size_t{1} << 20);

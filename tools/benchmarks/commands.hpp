@@ -14,6 +14,7 @@ void add_exec(CLI::App& app, Action& action);
 void add_idle(CLI::App& app, Action& action);
 void add_kvm_boot(CLI::App& app, Action& action);
 void add_kvm_boot_one(CLI::App& app, Action& action);
+void add_net(CLI::App& app, Action& action);
 void add_overhead(CLI::App& app, Action& action);
 void add_scale(CLI::App& app, Action& action);
 void add_stop(CLI::App& app, Action& action);

@@ -18,6 +18,7 @@ int main(int argc, char** argv) {
   capsa::bench::add_stop(app, action);
   capsa::bench::add_block(app, action);
   capsa::bench::add_scale(app, action);
+  capsa::bench::add_net(app, action);
   CLI11_PARSE(app, argc, argv);
   try {
     action();

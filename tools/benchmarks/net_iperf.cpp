@@ -18,7 +18,7 @@ constexpr const char* kLoopback = "127.0.0.1";
 std::string iperf3() {
   const auto found = find_program("iperf3");
   if (!found)
-    throw error(ErrorCode::NotFound, "iperf3 is not installed", "tools/deps bench installs it");
+    throw error(ErrorCode::NotFound, "iperf3 is not installed", "it is Debian's package iperf3");
   return *found;
 }
 
@@ -45,10 +45,15 @@ Iperf::Iperf() : program_(iperf3()), port_(free_port()) {
 
 Iperf::Transfer Iperf::run(const NetSpace& space, const std::string& address, bool down,
                            std::chrono::seconds time) const {
-  std::vector<std::string> words{
-      program_, "-J", "-c", address, "-p", std::to_string(port_), "--connect-timeout", "5000",
-      "-t",     std::to_string(time.count())};
-  if (down) words.emplace_back("-R");
+  std::vector<std::string> words{program_, "--json", "--client", address};
+  const auto add = [&](const char* option, const std::string& value) {
+    words.emplace_back(option);
+    words.push_back(value);
+  };
+  add("--port", std::to_string(port_));
+  add("--connect-timeout", "5000");
+  add("--time", std::to_string(time.count()));
+  if (down) words.emplace_back("--reverse");
   std::optional<Child> client;
   space.run([&] { client.emplace(std::move(words)); });
   const auto said = nlohmann::json::parse(client->read_to_end(), nullptr, false);

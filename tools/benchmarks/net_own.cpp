@@ -33,8 +33,8 @@ class Own final : public NetPath {
     runtime_.add_listener("bench", [&] {
       auto& system = host_.system;
       switch_ = loop::spawn_on<protocol::SwitchUnit, network::NetSwitchState>(system, loop_);
-      nat_ = loop::spawn_on<protocol::NatUnit, network::NatState>(system, loop_,
-                                                                  std::move(*nat), switch_);
+      nat_ = loop::spawn_on<protocol::NatUnit, network::NatState>(system, loop_, std::move(*nat),
+                                                                  switch_);
       card_ = loop::spawn_on<protocol::WireEndActor, TapCardState>(
           system, loop_, member.card.wire,
           std::make_shared<const protocol::PortSpec>(std::move(member.card.port)), std::move(tap),

@@ -33,9 +33,10 @@ class Qemu final : public Peer {
     const auto fd = std::to_string(inherited.get());
     // Not stopped (-S): a network does nothing then.
     program_.emplace(std::vector<std::string>{
-        program, "-M", "none", "-nodefaults", "-display", "none",             //
+        program, "-M", "none", "-nodefaults", "-display", "none",              //
         "-netdev", "user,id=user,ipv6=off", "-netdev", "tap,id=tap,fd=" + fd,  //
-        "-netdev", "hubport,id=a,hubid=0,netdev=user", "-netdev", "hubport,id=b,hubid=0,netdev=tap"});
+        "-netdev", "hubport,id=a,hubid=0,netdev=user", "-netdev",
+        "hubport,id=b,hubid=0,netdev=tap"});
   }
 };
 
@@ -43,10 +44,9 @@ class Slirp4netns final : public Peer {
  public:
   explicit Slirp4netns(const std::string& program) : Peer("slirp4netns") {
     const UniqueFd space = space_.inheritable();
-    program_.emplace(std::vector<std::string>{program, "--configure", "--mtu=1500",
-                                              "--netns-type=path",
-                                              "/proc/self/fd/" + std::to_string(space.get()),
-                                              NetSpace::kInterface});
+    program_.emplace(std::vector<std::string>{
+        program, "--configure", "--mtu=1500", "--netns-type=path",
+        "/proc/self/fd/" + std::to_string(space.get()), NetSpace::kInterface});
     space_.wait_for_interface();
   }
 };
@@ -55,12 +55,34 @@ class Passt final : public Peer {
  public:
   explicit Passt(const std::string& program) : Peer("passt") {
     const UniqueFd space = space_.inheritable();
-    program_.emplace(std::vector<std::string>{
-        program, "--foreground", "--quiet", "--runas", "0", "--ipv4-only", "--config-net",
-        "--ns-ifname", NetSpace::kInterface, "--mtu", "1500", "--address", kGuest.to_string(),
-        "--netmask", "24", "--gateway", kHost, "--tcp-ports", "none", "--udp-ports", "none",
-        "--tcp-ns", "none", "--udp-ns", "none", "--netns-only", "--netns",
-        "/proc/self/fd/" + std::to_string(space.get())});
+    program_.emplace(std::vector<std::string>{program,
+                                              "--foreground",
+                                              "--quiet",
+                                              "--runas",
+                                              "0",
+                                              "--ipv4-only",
+                                              "--config-net",
+                                              "--ns-ifname",
+                                              NetSpace::kInterface,
+                                              "--mtu",
+                                              "1500",
+                                              "--address",
+                                              kGuest.to_string(),
+                                              "--netmask",
+                                              "24",
+                                              "--gateway",
+                                              kHost,
+                                              "--tcp-ports",
+                                              "none",
+                                              "--udp-ports",
+                                              "none",
+                                              "--tcp-ns",
+                                              "none",
+                                              "--udp-ns",
+                                              "none",
+                                              "--netns-only",
+                                              "--netns",
+                                              "/proc/self/fd/" + std::to_string(space.get())});
     space_.wait_for_interface();
   }
 };

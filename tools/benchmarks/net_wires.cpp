@@ -150,7 +150,7 @@ void print(const char* what, const Samples& samples) {
 void measure_wires(unsigned rounds) {
   std::printf(
       "wires: a small frame from one port to another and back, by the messages between the actors\n"
-      "of two cards and a switch; %s\n",
+      "of two cards and a switch. Wanted: p50 under 60 us; %s\n",
       load_text().c_str());
   constexpr unsigned kTrips = 20'000;
   print("all on one loop", round_trips(1, rounds * kTrips));

@@ -5,7 +5,11 @@
 #include <tools/benchmarks/samples.hpp>
 
 #include <cstdio>
+#include <filesystem>
+#include <fstream>
 #include <memory>
+#include <string>
+#include <thread>
 
 namespace capsa::bench {
 
@@ -43,22 +47,44 @@ bool ended_well(const VmHandle& vm, Way way) {
   return way == Way::Kill ? !code : code == 0;
 }
 
+/// Threads of ours that run guests.
+std::size_t vcpu_threads() {
+  std::size_t n = 0;
+  for (const auto& task : std::filesystem::directory_iterator("/proc/self/task")) {
+    std::ifstream comm(task.path() / "comm");
+    std::string name;
+    // A thread may have gone since it was listed.
+    if (std::getline(comm, name) && name.starts_with("capsa-vcpu")) ++n;
+  }
+  return n;
+}
+
 void measure(const Options& options, const GuestAssets& guest, unsigned cpus, Way way,
              const char* what) {
   boot(options, guest, cpus, way).kill().get();
   const auto before = host_state();
   Samples samples;
+  Samples joined;
   unsigned wrong = 0;
   for (unsigned round = 0; round < options.rounds; ++round) {
     auto vm = boot(options, guest, cpus, way);
+    const bool ours = vcpu_threads() != 0;
     const auto begun = Clock::now();
-    (way == Way::Kill ? vm.kill() : vm.stop()).get();
+    auto ended = way == Way::Kill ? vm.kill() : vm.stop();
+    if (ours && way == Way::Kill) {
+      while (vcpu_threads() != 0)
+        std::this_thread::sleep_for(std::chrono::milliseconds(1));
+      joined.add(Clock::now() - begun);
+    }
+    ended.get();
     samples.add(Clock::now() - begun);
     if (!ended_well(vm, way)) ++wrong;
   }
   const auto after = host_state();
   std::printf("  %-26s %u vCPUs  p50 %-9s  p99 %-9s", what, cpus, to_text(samples.median()).c_str(),
               to_text(samples.percentile(99)).c_str());
+  if (joined.count() != 0)
+    std::printf("  its threads joined after p50 %s", to_text(joined.median()).c_str());
   if (wrong != 0) std::printf("  %u ended otherwise", wrong);
   if (after.fds > before.fds || after.threads > before.threads || after.files > before.files)
     std::printf("  LEFT: %s; before: %s", to_text(after).c_str(), to_text(before).c_str());

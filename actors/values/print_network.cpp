@@ -63,7 +63,7 @@ std::string to_string(const ClusterConfig& config) {
 std::string to_string(const NetworkMode& mode) {
   if (const auto* nat = mode.get_if<UserNatConfig>()) return to_string(*nat);
   if (const auto* place = mode.get_if<ClusterMembership>()) return to_string(*place);
-  return "none";
+  return mode.is<NetworkMode::Nat>() ? "nat" : "none";
 }
 
 std::ostream& operator<<(std::ostream& out, const PortForward& forward) {

@@ -100,6 +100,10 @@ result<void> validate_place(const ClusterMembership& place) {
 
 result<void> validate_network(const VmConfig& config) {
   if (const auto* nat = config.network.get_if<UserNatConfig>()) return validate_nat(*nat);
+  if (config.network.is<NetworkMode::Nat>())
+    return error(ErrorCode::UnsupportedFeature,
+                 "network: the platform's own NAT is not there yet on Linux",
+                 "use NetworkMode::user_nat(), which needs no privileges");
   if (const auto* place = config.network.get_if<ClusterMembership>()) return validate_place(*place);
   return {};
 }

@@ -183,10 +183,15 @@ class NetworkMode {
   struct None {
     friend bool operator==(const None&, const None&) = default;
   };
-  using Value = std::variant<None, UserNatConfig, ClusterMembership>;
+  /// The platform's own NAT. Not there yet: build() refuses it with UnsupportedFeature.
+  struct Nat {
+    friend bool operator==(const Nat&, const Nat&) = default;
+  };
+  using Value = std::variant<None, UserNatConfig, ClusterMembership, Nat>;
 
   NetworkMode() = default;
   static NetworkMode none() { return {}; }
+  static NetworkMode nat() { return NetworkMode(Nat{}); }
   static NetworkMode user_nat(UserNatConfig config) { return NetworkMode(std::move(config)); }
   static UserNatBuilder user_nat() { return {}; }
   static NetworkMode cluster(ClusterMembership place) { return NetworkMode(std::move(place)); }

@@ -73,7 +73,8 @@ Verdict Nat::input(Frame& frame, Packet& packet, TimePoint now) {
   if (guest == nullptr || !guest->flows().knows(packet)) {
     verdict = sanitizer_.check_destination(packet);
     if (verdict != Verdict::Pass) return verdict;
-    if (packet.is_icmp() && !pings_) return Verdict::PingUnavailable;
+    // libslirp pings nobody over IPv6, and would complain about each request on stderr.
+    if (packet.is_icmp() && (!pings_ || packet.from.is_v6())) return Verdict::PingUnavailable;
   }
   if (guest == nullptr) {
     const auto made = find_or_make(packet.source_mac, now);
@@ -187,6 +188,19 @@ result<OpenForward> Nat::open_forward(const ForwardSpec& spec, TimePoint now) {
     return invalid("forward " + to_string(spec) + ": " + spec.guest_address.to_string() +
                        " is not a guest's address",
                    "give an address of " + config_.subnet.to_string());
+  // libslirp finds the socket for a guest's datagram by the guest's port alone: of two forwards,
+  // answers to the one would leave by the other.
+  const bool taken = spec.protocol == ForwardProtocol::Udp &&
+                     std::any_of(forwards_.begin(), forwards_.end(), [&](const auto& entry) {
+                       const ForwardSpec& other = entry.second.spec;
+                       return other.protocol == spec.protocol && other.guest == spec.guest &&
+                              other.guest_address == spec.guest_address &&
+                              other.guest_port == spec.guest_port;
+                     });
+  if (taken)
+    return invalid("forward " + to_string(spec) + ": another one leads to UDP port " +
+                       std::to_string(spec.guest_port) + " of the guest",
+                   "forward one host port to each UDP port of a guest");
   auto guest = find_or_make(spec.guest, now);
   if (!guest) return guest.error();
   current_ = *guest;

@@ -32,7 +32,7 @@ enum class Verdict : std::uint8_t {
   PingLimit,
   GuestLimit,
   SocketLimit,
-  PingUnavailable,  ///< the host lets this process have no ping sockets
+  PingUnavailable,  ///< over IPv6, or the host lets this process have no ping sockets
 };
 inline constexpr std::size_t kVerdicts = 21;
 

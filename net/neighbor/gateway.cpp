@@ -8,6 +8,11 @@ namespace {
 
 using namespace std::chrono_literals;
 
+/// Whether somebody vouches for the transport checksum, or it is right.
+bool is_intact(std::span<const std::byte> frame, const Packet& packet, const FrameMeta& meta) {
+  return meta.needs_checksum || meta.checksum_valid || transport_checksum_ok(frame, packet);
+}
+
 constexpr std::uint16_t kDnsPort = 53;
 constexpr std::uint16_t kDhcpV6ServerPort = 547;
 
@@ -26,7 +31,9 @@ Gateway::Gateway(GatewayOptions options, dhcp::Server* dhcp, dns::DnsStub* dns)
       dhcp_(dhcp),
       dns_(dns),
       answers_(kAnswerBurst, kAnswerInterval),
-      advertisements_(kAdvertisementBurst, kAdvertisementIntervalPerGuest) {}
+      advertisements_(kAdvertisementBurst, kAdvertisementIntervalPerGuest) {
+  if (dns_ != nullptr) dns_tcp_.emplace(*dns_, options_.dns_tcp);
+}
 
 bool Gateway::is_ours(const IpAddress& address) const noexcept {
   return address == options_.address || (options_.ipv6 && (address == options_.ipv6->link_local ||
@@ -50,6 +57,7 @@ bool Gateway::on_frame(std::span<const std::byte> frame, const FrameMeta& meta, 
   if (packet->fragment) return false;
   if (packet->is_icmp()) return on_icmp(frame, *packet, now, out);
   if (packet->is_udp()) return on_udp(frame, *packet, meta, now, out);
+  if (packet->is_tcp()) return on_tcp(frame, *packet, meta, now, out);
   return false;
 }
 
@@ -113,7 +121,7 @@ bool Gateway::on_udp(std::span<const std::byte> frame, const Packet& packet, con
     return true;
   }
   if (!to_dhcp && !to_dns) return false;
-  if (!meta.needs_checksum && !meta.checksum_valid && !transport_checksum_ok(frame, packet)) {
+  if (!is_intact(frame, packet, meta)) {
     ++stats_.malformed;
     return true;
   }
@@ -129,6 +137,21 @@ bool Gateway::on_udp(std::span<const std::byte> frame, const Packet& packet, con
   return true;
 }
 
+bool Gateway::on_tcp(std::span<const std::byte> frame, const Packet& packet, const FrameMeta& meta,
+                     Time now, const Output& out) {
+  if (!dns_tcp_ || packet.to_port != DnsTcp::kPort || !is_ours(packet.to) ||
+      packet.destination_mac.is_multicast())
+    return false;
+  if (!is_intact(frame, packet, meta)) {
+    ++stats_.malformed;
+    return true;
+  }
+  dns_tcp_->on_segment({owner_of(packet.source_mac), packet.from, packet.from_port,
+                        dns::Transport::Tcp, 0, packet.to},
+                       frame, packet, now, out);
+  return true;
+}
+
 void Gateway::on_dhcp(std::span<const std::byte> payload, const Packet& packet, Time now,
                       const Output& out) {
   if (dhcp_ == nullptr || !allowed(answers_, packet, now)) return;
@@ -138,9 +161,21 @@ void Gateway::on_dhcp(std::span<const std::byte> payload, const Packet& packet, 
                         dhcp::kServerPort, dhcp::kClientPort, reply->payload));
 }
 
-FrameBytes Gateway::dns_reply(const dns::Client& client, std::span<const std::byte> message) const {
-  return build_udp({mac_of(client.owner), options_.mac}, {client.server, client.address}, kDnsPort,
-                   client.port, message);
+void Gateway::dns_reply(const dns::Client& client, std::span<const std::byte> message, Time now,
+                        const Output& out) {
+  if (client.transport == dns::Transport::Tcp) {
+    if (dns_tcp_) dns_tcp_->reply(client, message, now, out);
+    return;
+  }
+  out(build_udp({mac_of(client.owner), options_.mac}, {client.server, client.address}, kDnsPort,
+                client.port, message));
+}
+
+void Gateway::forget(const MacAddress& guest) {
+  const auto owner = owner_of(guest);
+  if (dns_tcp_) dns_tcp_->forget(owner);
+  if (dns_ != nullptr)
+    dns_->forget([owner](const dns::Client& client) { return client.owner == owner; });
 }
 
 bool Gateway::allowed(RateLimit& limit, const Packet& packet, Time now) {
@@ -171,11 +206,13 @@ MacAddress Gateway::mac_of(std::uint64_t owner) noexcept {
 // -- time
 
 std::optional<Gateway::Time> Gateway::next_deadline() const {
-  if (!options_.ipv6) return std::nullopt;
-  return next_advertisement_;
+  auto next = dns_tcp_ ? dns_tcp_->next_deadline() : std::nullopt;
+  if (options_.ipv6 && (!next || next_advertisement_ < *next)) next = next_advertisement_;
+  return next;
 }
 
 void Gateway::on_deadline(Time now, const Output& out) {
+  if (dns_tcp_) dns_tcp_->on_deadline(now, out);
   if (!options_.ipv6 || now < next_advertisement_) return;
   next_advertisement_ = now + kAdvertisementInterval;
   answer(out, router_advertisement(*options_.ipv6, options_.mac, multicast_mac(kAllNodes)));

@@ -7,6 +7,7 @@
 #include <net/dhcp/server.hpp>
 #include <net/dns/stub.hpp>
 #include <net/frame_meta.hpp>
+#include <net/neighbor/dns_tcp.hpp>
 #include <net/neighbor/ndp.hpp>
 #include <net/neighbor/rate_limit.hpp>
 #include <net/packet/build.hpp>
@@ -22,6 +23,7 @@ struct GatewayOptions {
   IpAddress address;                      ///< IPv4
   std::optional<RouterFields> ipv6;       ///< nothing: IPv6 is not answered
   std::optional<IpAddress> ipv6_address;  ///< ours in the prefix, besides the link-local one
+  DnsTcp::Options dns_tcp;
 };
 
 struct GatewayStats {
@@ -30,12 +32,12 @@ struct GatewayStats {
   std::uint64_t dropped = 0;    ///< what no guest has to say: advertisements of routers, redirects
   std::uint64_t limited = 0;    ///< a guest asks too often
   std::uint64_t answered = 0;   ///< by ARP, NDP, ICMP or DHCP
-  std::uint64_t questions = 0;  ///< handed to the DNS stub
+  std::uint64_t questions = 0;  ///< handed to the DNS stub, over UDP
 };
 
 /// What a network has at its gateway besides the way out: ARP, NDP and router advertisements, DHCP,
-/// DNS over UDP, and an echo. Frames in, frames out; all the rest is for the NAT. DNS over TCP is
-/// not here: that stream goes by the NAT to a listener of the DnsStub's owner. Single-threaded.
+/// DNS over UDP and TCP, and an echo. Frames in, frames out; all the rest is for the NAT.
+/// Single-threaded.
 class Gateway {
  public:
   using Time = std::chrono::steady_clock::time_point;
@@ -50,18 +52,25 @@ class Gateway {
   bool on_frame(std::span<const std::byte> frame, const FrameMeta& meta, Time now,
                 const Output& out);
 
-  /// The frame with what the DnsStub says to a client of on_frame() (StubHost::reply()).
-  FrameBytes dns_reply(const dns::Client& client, std::span<const std::byte> message) const;
+  /// What the DnsStub says to a client of on_frame() (StubHost::reply()). Must be called for all of
+  /// them, at once: a connection waits for it.
+  void dns_reply(const dns::Client& client, std::span<const std::byte> message, Time now,
+                 const Output& out);
+  /// A guest that has left: what it asked for, and its connections. The DnsStub must not be the
+  /// caller.
+  void forget(const MacAddress& guest);
   /// dns::Client::owner of a guest: the stub's caps are per MAC.
   static std::uint64_t owner_of(const MacAddress& mac) noexcept;
   static MacAddress mac_of(std::uint64_t owner) noexcept;
 
-  /// When to call on_deadline(): the next router advertisement. Nothing without IPv6. Does not
-  /// speak for the DnsStub, which has deadlines of its own.
+  /// When to call on_deadline(): the next router advertisement, or a connection that waits. Does
+  /// not speak for the DnsStub, which has deadlines of its own.
   std::optional<Time> next_deadline() const;
   void on_deadline(Time now, const Output& out);
 
   const GatewayStats& stats() const noexcept { return stats_; }
+  /// Null without a DnsStub.
+  const DnsTcp* dns_tcp() const noexcept { return dns_tcp_ ? &*dns_tcp_ : nullptr; }
 
  private:
   bool is_ours(const IpAddress& address) const noexcept;
@@ -69,6 +78,8 @@ class Gateway {
   bool on_icmp(std::span<const std::byte> frame, const Packet& packet, Time now, const Output& out);
   bool on_ndp(std::span<const std::byte> frame, const Packet& packet, Time now, const Output& out);
   bool on_udp(std::span<const std::byte> frame, const Packet& packet, const FrameMeta& meta,
+              Time now, const Output& out);
+  bool on_tcp(std::span<const std::byte> frame, const Packet& packet, const FrameMeta& meta,
               Time now, const Output& out);
   void on_dhcp(std::span<const std::byte> payload, const Packet& packet, Time now,
                const Output& out);
@@ -78,6 +89,7 @@ class Gateway {
   GatewayOptions options_;
   dhcp::Server* dhcp_;
   dns::DnsStub* dns_;
+  std::optional<DnsTcp> dns_tcp_;  // with dns_
   RateLimit answers_;
   RateLimit advertisements_;
   Time next_advertisement_{};

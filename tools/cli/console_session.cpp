@@ -55,6 +55,7 @@ void ConsoleSession::build() {
   for (auto& disk : options_.vm.disks)
     builder = std::move(builder).disk(disk);
   if (options_.vm.nested) builder = std::move(builder).nested_virtualization();
+  builder = std::move(builder).network(options_.vm.network);
   for (auto& port : options_.vm.vsock_ports)
     builder = std::move(builder).vsock(port);
   for (auto& word : options_.arguments)

@@ -134,11 +134,12 @@ result<NetworkMode> parse_network(const NetworkWords& words) {
                    "use --net user");
     return NetworkMode::none();
   }
-  if (words.mode == "nat" || words.mode == "cluster")
-    return error(ErrorCode::UnsupportedFeature, "--net: \"" + words.mode + "\" is not there yet",
-                 "use --net user");
+  if (words.mode == "nat" && !others) return NetworkMode::nat();
+  if (words.mode == "cluster")
+    return error(ErrorCode::UnsupportedFeature, "--net cluster: a cluster is of one program's VMs",
+                 "use NetworkMode::cluster() of the library, or --net user");
   if (!words.mode.empty() && words.mode != "user")
-    return refused("--net", words.mode, "there are: none, user");
+    return refused("--net", words.mode, "there are: none, user, nat");
   UserNatConfig config;
   for (const auto& word : words.publish) {
     auto forward = parse_publish(word);

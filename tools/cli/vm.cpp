@@ -1,6 +1,7 @@
 #include <memory>
 #include <tools/cli/commands.hpp>
 #include <tools/cli/console_session.hpp>
+#include <tools/cli/network_options.hpp>
 #include <tools/cli/options.hpp>
 #include <tools/cli/report.hpp>
 
@@ -28,6 +29,7 @@ struct Words {
   std::vector<std::string> shares;
   std::vector<std::string> disks;
   bool nested = false;
+  NetworkWords network;
   std::vector<std::string> listen;
   std::vector<std::string> connect;
   std::vector<std::string> append;
@@ -71,6 +73,9 @@ result<VmOptions> understand(const Words& words) {
     options.vm.disks.push_back(*std::move(disk));
   }
   options.vm.nested = words.nested;
+  auto network = parse_network(words.network);
+  if (!network) return network.error();
+  options.vm.network = *std::move(network);
   if (auto added = add_ports(words.listen, false, options.vm); !added) return added.error();
   if (auto added = add_ports(words.connect, true, options.vm); !added) return added.error();
   for (const auto& line : words.append) {
@@ -140,6 +145,7 @@ void add_vm(CLI::App& app, Action& action) {
                    "Attach an image, block device or nbd:// disk: vda, vdb, ... in the guest")
       ->type_name("IMAGE[:ro|rw][:raw|qcow2]")
       ->allow_extra_args(false);
+  add_network_options(*command, words->network);
   command->add_flag("--nested", words->nested,
                     "Give the guest a CPU that can run virtual machines of its own");
   command->add_flag("-v,--verbose", words->verbosity, "Log what happens; twice for more");

@@ -42,6 +42,15 @@ BOOST_AUTO_TEST_CASE(the_defaults_are_those_that_were_promised) {
   BOOST_TEST(refusal(NetworkMode::cluster("db").build()) == "");
 }
 
+BOOST_AUTO_TEST_CASE(the_platform_s_nat_is_refused_by_name) {
+  VmConfig config;
+  config.network = NetworkMode::nat();
+  const auto refused = validate(config, {});
+  BOOST_TEST_REQUIRE(!refused.ok());
+  BOOST_TEST((refused.error().code() == ErrorCode::UnsupportedFeature));
+  BOOST_TEST(names(refused.error().hint(), "user_nat"));
+}
+
 BOOST_AUTO_TEST_CASE(a_small_subnet_has_a_range_behind_its_gateway) {
   const auto small = network_addresses(nat("192.168.7.0/29")).value();
   BOOST_TEST(small.gateway == IpAddress::v4(192, 168, 7, 2));

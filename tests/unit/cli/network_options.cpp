@@ -60,7 +60,7 @@ BOOST_AUTO_TEST_CASE(what_is_allowed_is_all_that_is_and_denials_go_first) {
 }
 
 BOOST_AUTO_TEST_CASE(a_policy_is_read_from_a_file_and_from_nowhere_else_then) {
-  const ScratchDir scratch;
+  const tests::ScratchDir scratch;
   const auto file = scratch.path() / "policy";
   std::ofstream(file) << "default deny\nallow domain api.example.com\n";
   NetworkWords words;

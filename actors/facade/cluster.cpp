@@ -23,7 +23,8 @@ future<T> ask_port(const std::shared_ptr<detail::RuntimeImpl>& runtime, const st
     const auto net_switch = services->clusters().actors_of(cluster).first;
     const auto target = Target::make(
         services->system, caf::actor_cast<caf::strong_actor_ptr>(net_switch), runtime->post());
-    return target->template ask<T>(std::chrono::nanoseconds(kPatience), atom, SwitchPort{one.wire}, std::move(xs)...);
+    return target->template ask<T>(std::chrono::nanoseconds(kPatience), atom, SwitchPort{one.wire},
+                                   std::move(xs)...);
   }
   return future<T>::ready(capsa::error(
       ErrorCode::NotFound, "cluster \"" + cluster + "\" has no member \"" + member + "\"",

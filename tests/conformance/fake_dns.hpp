@@ -20,8 +20,8 @@ struct DnsRecord {
 /// all CNAMEs.
 struct DnsAnswer {
   std::vector<DnsRecord> records;
-  bool wrong_id = false;        ///< first a forged answer (203.0.113.66) under another ID
-  bool wrong_question = false;  ///< the same, with another question
+  bool wrong_id = false;        ///< as somebody who guesses
+  bool wrong_question = false;  ///< the same
   bool truncated = false;       ///< TC over UDP
   bool silent = false;
 };
@@ -54,7 +54,6 @@ class FakeDns {
   std::map<std::string, std::size_t> asked_;
   std::unique_ptr<UdpServer> udp_;
   std::unique_ptr<TcpServer> tcp_;
-  std::function<void(std::string_view)> forge_;
 };
 
 }  // namespace capsa::test

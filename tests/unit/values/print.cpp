@@ -50,15 +50,16 @@ BOOST_AUTO_TEST_CASE(a_configuration_is_printed_whole) {
   config.timeout = std::chrono::seconds(3);
   std::ostringstream out;
   out << config;
-  BOOST_TEST(out.str() ==
-             "VmConfig{name=\"web\", resources=ResourceConfig{cpus=2, memory=1024 MiB}, "
-             "console=no, agent=no, shares=[ShareConfig{host_path=\"/src\", target=\"src\", "
-             "mode=read_only, ownership=squash, cache=auto}, ShareConfig{host_path=\"/out\", "
-             "target=\"out\", mode=read_write, ownership=squash, cache=auto}], disks=[], "
-             "vsock_ports=[VsockPortConfig{listen, port=7, socket_path=\"/tmp/s\", "
-             "auto_cleanup=yes}, VsockPortConfig{connect, port=8, socket_path=auto, "
-             "auto_cleanup=yes}], network=none, command_line=\"quiet\", timeout=3000 ms, backend=auto, "
-             "accelerator=auto, nested=no}");
+  BOOST_TEST(
+      out.str() ==
+      "VmConfig{name=\"web\", resources=ResourceConfig{cpus=2, memory=1024 MiB}, "
+      "console=no, agent=no, shares=[ShareConfig{host_path=\"/src\", target=\"src\", "
+      "mode=read_only, ownership=squash, cache=auto}, ShareConfig{host_path=\"/out\", "
+      "target=\"out\", mode=read_write, ownership=squash, cache=auto}], disks=[], "
+      "vsock_ports=[VsockPortConfig{listen, port=7, socket_path=\"/tmp/s\", "
+      "auto_cleanup=yes}, VsockPortConfig{connect, port=8, socket_path=auto, "
+      "auto_cleanup=yes}], network=none, command_line=\"quiet\", timeout=3000 ms, backend=auto, "
+      "accelerator=auto, nested=no}");
 }
 
 BOOST_AUTO_TEST_CASE(a_boot_configuration_is_printed) {

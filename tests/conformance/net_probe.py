@@ -217,7 +217,7 @@ def serve(kind, port):
             else:
                 threading.Thread(target=stream, args=(s.accept()[0],), daemon=True).start()
     if kind == socket.SOCK_STREAM:
-        s.listen(16)
+        s.listen(64)
     threading.Thread(target=loop, daemon=True).start()
     return "serving"
 

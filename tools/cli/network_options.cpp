@@ -83,9 +83,9 @@ result<std::optional<NetworkPolicy>> parse_rules(const NetworkWords& words) {
 void add_network_options(CLI::App& command, NetworkWords& words) {
   command
       .add_option("--net", words.mode,
-                  "none or user (behind a NAT in this process); user where one of the options "
-                  "below is given")
-      ->type_name("none|user");
+                  "none, user (behind a NAT in this process) or nat (the platform's); user where "
+                  "one of the options below is given")
+      ->type_name("none|user|nat");
   command
       .add_option("-p,--publish", words.publish,
                   "Lead a port of this host, at 127.0.0.1 unless an address is given, to one of "

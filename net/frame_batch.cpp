@@ -108,11 +108,15 @@ Frame FramePool::make(std::size_t length) {
   return Frame(buffer);
 }
 
+Frame FramePool::make(std::span<const std::byte> bytes) {
+  Frame fresh = make(bytes.size());
+  if (fresh) std::memcpy(fresh.bytes().data(), bytes.data(), bytes.size());
+  return fresh;
+}
+
 Frame FramePool::copy(const Frame& frame) {
-  Frame fresh = make(frame.size());
-  if (!fresh) return fresh;
-  std::memcpy(fresh.bytes().data(), frame.bytes().data(), frame.size());
-  fresh.meta() = frame.meta();
+  Frame fresh = make(frame.bytes());
+  if (fresh) fresh.meta() = frame.meta();
   return fresh;
 }
 

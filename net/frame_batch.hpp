@@ -126,6 +126,8 @@ class FramePool : public std::enable_shared_from_this<FramePool> {
   /// somebody else's, so all of them are written. Empty where the cap is reached or `length` is
   /// not kMinFrame to kMaxFrame.
   Frame make(std::size_t length);
+  /// A frame with these bytes and empty metadata. Empty as with make().
+  Frame make(std::span<const std::byte> bytes);
   /// The same bytes and metadata in a buffer of this pool. Empty as with make().
   Frame copy(const Frame& frame);
   /// An empty batch whose list is recycled.

@@ -1,6 +1,7 @@
 #include <actors/facade/impl.hpp>
 #include <actors/guest/assets.hpp>
 #include <actors/guest/tsc.hpp>
+#include <actors/network/network_host.hpp>
 #include <actors/protocol/spawn.hpp>
 #include <actors/values/validate.hpp>
 #include <actors/vm/vm.hpp>
@@ -126,6 +127,7 @@ result<VmHandle> build_vm(const std::shared_ptr<RuntimeImpl>& runtime, VmConfig 
   plan->command_line = std::move(*line);
 
   plan->guest_cid = services->next_cid();
+  plan->mac = services->network().next_mac();
   plan->sandbox = std::move(command);
   complete(plan->config, services->runtime_dir.path() / ("vm-" + plan->id));
 

@@ -20,7 +20,7 @@ future<T> ask_port(const std::shared_ptr<detail::RuntimeImpl>& runtime, const st
     return future<T>::ready(capsa::error(ErrorCode::RuntimeShutdown, "the runtime was shut down"));
   for (const auto& one : services->clusters().members(cluster)) {
     if (one.shown.name != member) continue;
-    const auto net_switch = services->clusters().actors_of(cluster).first;
+    const auto net_switch = services->clusters().switch_of(cluster);
     const auto target = Target::make(
         services->system, caf::actor_cast<caf::strong_actor_ptr>(net_switch), runtime->post());
     return target->template ask<T>(std::chrono::nanoseconds(kPatience), atom, SwitchPort{one.wire},
@@ -44,8 +44,7 @@ Cluster Runtime::cluster(std::string name, const ClusterConfig& config) const {
 
 Cluster Runtime::cluster(std::string name) const {
   const auto services = impl_->services();
-  if (services && services->clusters().actors_of(name).first)
-    return Cluster(impl_, std::move(name));
+  if (services && services->clusters().switch_of(name)) return Cluster(impl_, std::move(name));
   return cluster(std::move(name), ClusterConfig{});
 }
 

@@ -14,12 +14,13 @@ namespace capsa::loop {
 
 namespace {
 
-constexpr int kRoundsBetweenPolls = 8;
-
 // One actor's turn, and one round of events: enough to amortize a wake-up, small enough that a busy
 // actor does not starve the devices beside it.
 constexpr std::size_t kMessagesPerTurn = 64;
 constexpr int kEventsPerRound = 64;
+// A frame takes four steps from one card through a switch to another.
+constexpr int kRoundsBetweenPolls = 8;
+
 }  // namespace
 
 EpollLoop::EpollLoop(caf::actor_system& system)

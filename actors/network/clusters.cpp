@@ -54,35 +54,46 @@ result<Clusters::Cluster*> Clusters::find_or_make(const std::string& name,
 
 result<IpAddress> Clusters::choose_address(const Cluster& cluster, const ClusterMembership& place,
                                            const std::string& vm) {
-  std::set<IpAddress> taken{cluster.addresses.gateway};
-  for (const auto& [name, known] : cluster.known)
-    if (name != vm) taken.insert(known.address);
+  const auto& addresses = cluster.addresses;
+  const auto is_taken = [&](const IpAddress& address) {
+    return address == addresses.gateway ||
+           std::any_of(cluster.members.begin(), cluster.members.end(),
+                       [&](const auto& member) { return member.second.address == address; });
+  };
   if (place.address) {
     const auto& wanted = *place.address;
-    const auto& subnet = cluster.addresses.subnet;
     const std::string given = wanted.to_string();
-    if (!subnet.contains(wanted) || wanted == subnet.address() || wanted == subnet.last())
-      return refused(given + " is no address of a member of " + subnet.to_string(),
+    if (!addresses.subnet.contains(wanted) || wanted == addresses.subnet.address() ||
+        wanted == addresses.subnet.last())
+      return refused(given + " is no address of a member of " + addresses.subnet.to_string(),
                      "choose one of the cluster's subnet");
-    const bool of_present = std::any_of(
-        cluster.members.begin(), cluster.members.end(),
-        [&](const auto& one) { return one.second.address == wanted && one.second.name != vm; });
-    if (wanted == cluster.addresses.gateway || of_present)
+    if (is_taken(wanted))
       return refused(given + " is taken", "choose another one, or leave it out");
     return wanted;
   }
   const auto known = cluster.known.find(vm);
-  if (known != cluster.known.end()) return known->second.address;
-  for (std::uint32_t at = cluster.addresses.dhcp_start.to_v4();
-       at <= cluster.addresses.dhcp_end.to_v4(); ++at)
-    if (!taken.contains(IpAddress::v4(at))) return IpAddress::v4(at);
+  if (known != cluster.known.end() && !is_taken(known->second.address))
+    return known->second.address;
+  // Those of VMs that are not there, but may come back, are given only where there is no other.
+  const auto is_known = [&](const IpAddress& address) {
+    return std::any_of(cluster.known.begin(), cluster.known.end(),
+                       [&](const auto& one) { return one.second.address == address; });
+  };
+  std::optional<IpAddress> kept;
+  for (std::uint32_t at = addresses.dhcp_start.to_v4(); at <= addresses.dhcp_end.to_v4(); ++at) {
+    const auto address = IpAddress::v4(at);
+    if (is_taken(address)) continue;
+    if (!is_known(address)) return address;
+    if (!kept) kept = address;
+  }
+  if (kept) return *kept;
   return capsa::error(ErrorCode::ResourceExhausted,
                       "every address of cluster \"" + place.cluster + "\" is taken",
                       "configure the cluster with a larger subnet");
 }
 
 result<JoinedNetwork> Clusters::join(const ClusterMembership& place, const std::string& vm,
-                                     VmGuard::OnDenied on_denied) {
+                                     VmGuard::OnEvent on_event) {
   const std::lock_guard lock(mutex_);
   auto found = find_or_make(place.cluster, {});
   if (!found.ok()) return found.error();
@@ -106,7 +117,7 @@ result<JoinedNetwork> Clusters::join(const ClusterMembership& place, const std::
   request.policy = place.policy;
   request.queues = place.queues;
   request.isolated = false;
-  request.on_denied = std::move(on_denied);
+  request.on_event = std::move(on_event);
   cluster.known[vm] = {*address, request.mac};
 
   JoinedNetwork out;
@@ -134,12 +145,10 @@ std::vector<Clusters::Member> Clusters::members(const std::string& cluster) cons
   return out;
 }
 
-std::pair<protocol::SwitchUnit, protocol::NatUnit> Clusters::actors_of(
-    const std::string& cluster) const {
+protocol::SwitchUnit Clusters::switch_of(const std::string& cluster) const {
   const std::lock_guard lock(mutex_);
   const auto found = clusters_.find(cluster);
-  if (found == clusters_.end()) return {};
-  return {found->second->net_switch, found->second->nat};
+  return found == clusters_.end() ? protocol::SwitchUnit() : found->second->net_switch;
 }
 
 void Clusters::end() {

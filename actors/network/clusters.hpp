@@ -4,7 +4,6 @@
 #include <map>
 #include <memory>
 #include <mutex>
-#include <set>
 #include <string>
 
 namespace capsa::network {
@@ -27,7 +26,7 @@ class Clusters {
   /// The VM is a member until leave(). InvalidConfig for an address that is not to be had,
   /// ResourceExhausted where there is none left.
   result<JoinedNetwork> join(const ClusterMembership& place, const std::string& vm,
-                             VmGuard::OnDenied on_denied);
+                             VmGuard::OnEvent on_event);
   void leave(const std::string& cluster, protocol::WireId wire);
 
   struct Member {
@@ -35,8 +34,8 @@ class Clusters {
     protocol::WireId wire = 0;
   };
   std::vector<Member> members(const std::string& cluster) const;
-  /// Null handles where there is no such cluster.
-  std::pair<protocol::SwitchUnit, protocol::NatUnit> actors_of(const std::string& cluster) const;
+  /// Null where there is no such cluster.
+  protocol::SwitchUnit switch_of(const std::string& cluster) const;
 
   /// Ends the actors of all clusters.
   void end();

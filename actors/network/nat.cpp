@@ -2,7 +2,6 @@
 #include <actors/network/nat.hpp>
 #include <actors/protocol/spawn.hpp>
 #include <algorithm>
-#include <cstring>
 
 namespace capsa::network {
 
@@ -50,7 +49,7 @@ result<void> NatState::open() {
   auto dhcp = net::dhcp::Server::create(plan_.dhcp);
   if (!dhcp.ok()) return dhcp.error();
   dhcp_.emplace(std::move(*dhcp));
-  auto names = net::dns::LocalNames::create(plan_.domain);
+  auto names = net::dns::LocalNames::create("");
   if (!names.ok()) return names.error();
   net::dns::StubOptions options;
   options.upstreams = plan_.resolvers.size();
@@ -61,7 +60,7 @@ result<void> NatState::open() {
   nat_ = std::move(*nat);
   nat_->sanitizer().set_allow_hook([this](const net::Packet& packet) {
     const auto* station = station_of(packet.source_mac);
-    return station != nullptr && station->guard && station->guard->names_address(packet.to);
+    return station != nullptr && station->guard->names_address(packet.to);
   });
   refresh_host();
   for (const auto& station : plan_.stations)
@@ -74,11 +73,8 @@ void NatState::abort_flow(const net::FrameBytes& bytes) {
   const auto parsed = net::parse(bytes);
   const auto* packet = std::get_if<net::Packet>(&parsed);
   if (packet == nullptr || packet->destination_mac != plan_.gateway.mac) return;
-  auto frame = pool_->make(bytes.size());
-  if (!frame) return;
-  std::memcpy(frame.bytes().data(), bytes.data(), bytes.size());
   auto batch = pool_->batch();
-  batch.push(std::move(frame));
+  batch.push(pool_->make(bytes));
   nat_->input(std::move(batch), loop_.now());
   step_soon();
 }
@@ -88,9 +84,7 @@ void NatState::refuse_all(net::FrameBatch batch) {
     const auto parsed = net::parse(frame.bytes());
     const auto* packet = std::get_if<net::Packet>(&parsed);
     if (packet == nullptr || !packet->is_ip()) continue;
-    const auto answer = packet->is_tcp() ? net::tcp_reset_for(frame.bytes(), *packet)
-                                         : net::admin_prohibited_for(frame.bytes(), *packet);
-    if (answer) emit(*answer);
+    if (const auto answer = net::refusal_for(frame.bytes(), *packet)) emit(*answer);
   }
 }
 
@@ -99,7 +93,7 @@ void NatState::refresh_host() {
   const auto addresses = host_addresses();
   nat_->sanitizer().set_host_addresses(addresses);
   for (const auto& station : plan_.stations)
-    if (station.guard) station.guard->set_host_addresses(addresses);
+    station.guard->set_host_addresses(addresses);
 }
 
 // -- frames
@@ -121,10 +115,7 @@ void NatState::receive(net::FrameBatch batch) {
 }
 
 void NatState::emit(std::span<const std::byte> bytes) {
-  auto frame = pool_->make(bytes.size());
-  if (!frame) return;
-  std::memcpy(frame.bytes().data(), bytes.data(), bytes.size());
-  outgoing_.push(std::move(frame));
+  outgoing_.push(pool_->make(bytes));
 }
 
 void NatState::step_soon() {
@@ -197,31 +188,26 @@ void NatState::refused(const net::Frame& frame, const net::Packet& packet,
                        net::nat::Verdict verdict) {
   if (!net::nat::is_answered(verdict)) return;
   const auto* station = station_of(packet.source_mac);
-  if (station != nullptr && station->guard)
-    station->guard->refused(packet, net::nat::to_string(verdict));
-  auto answer = packet.is_tcp() ? net::tcp_reset_for(frame.bytes(), packet)
-                                : net::admin_prohibited_for(frame.bytes(), packet);
-  if (answer) emit(*answer);
+  if (station != nullptr) station->guard->refused(packet, net::nat::to_string(verdict));
+  if (const auto answer = net::refusal_for(frame.bytes(), packet)) emit(*answer);
 }
 
 // -- net::dns::StubHost
 
 bool NatState::judge(const net::dns::Client& client, std::string_view asked) {
   const auto* station = station_of(net::neighbor::Gateway::mac_of(client.owner));
-  return station == nullptr || !station->guard ||
-         station->guard->may_ask(asked, client.address, loop_.now());
+  return station != nullptr && station->guard->may_ask(asked, client.address, loop_.now());
 }
 
 void NatState::resolved(const net::dns::Client& client, const net::dns::Resolved& what) {
   const auto* station = station_of(net::neighbor::Gateway::mac_of(client.owner));
-  if (station == nullptr || !station->guard) return;
-  station->guard->pin(what, loop_.now());
+  if (station != nullptr) station->guard->pin(what, loop_.now());
 }
 
 void NatState::private_answer(const net::dns::Client& client, std::string_view asked,
                               const std::vector<IpAddress>& addresses) {
   const auto* station = station_of(net::neighbor::Gateway::mac_of(client.owner));
-  if (station != nullptr && station->guard) station->guard->rebound(asked, addresses);
+  if (station != nullptr) station->guard->rebound(asked, addresses);
 }
 
 void NatState::reply(const net::dns::Client& client, std::span<const std::byte> message) {

@@ -22,7 +22,7 @@ struct Station {
   net::MacAddress mac;
   IpAddress address;  ///< IPv4, given by DHCP
   std::vector<PortForward> forwards;
-  std::shared_ptr<VmGuard> guard;
+  std::shared_ptr<VmGuard> guard;  ///< never null
 };
 
 /// A virtual network as its gateway sees it.
@@ -30,7 +30,6 @@ struct NatPlan {
   net::nat::NatConfig nat;
   net::dhcp::ServerOptions dhcp;
   net::neighbor::GatewayOptions gateway;
-  std::string domain;               ///< search domain of local names; "" for none
   std::vector<Upstream> resolvers;  ///< at least one
   std::vector<Station> stations;
   protocol::WireId wire = 0;

@@ -14,7 +14,6 @@ bool same(const PortForward& a, const PortForward& b) {
 }  // namespace
 
 result<void> NatState::enroll(const Station& station) {
-  dhcp_->forget(station.mac);
   if (auto kept = dhcp_->reserve(station.mac, station.address, station.name); !kept.ok())
     return kept;
   if (auto named = dns_->names().add(station.name, {station.address}); !named.ok()) return named;
@@ -23,7 +22,6 @@ result<void> NatState::enroll(const Station& station) {
     if (!opened.ok()) return opened.error();
     forwards_[station.wire].push_back(std::move(*opened));
   }
-  if (!station.guard) return {};
   station.guard->set_host_addresses(host_addresses());
   station.guard->on_abort([weak = std::weak_ptr(alive_)](const net::FrameBytes& frame) {
     if (const auto alive = weak.lock()) (*alive)->abort_flow(frame);
@@ -39,7 +37,8 @@ void NatState::dismiss(protocol::WireId wire) {
   forwards_.erase(wire);
   nat_->forget(station->mac);
   gateway_->forget(station->mac);
-  // Its reservation stays: whoever comes back by this name has its address again.
+  // Whoever comes back by this name is given the same address by Clusters.
+  dhcp_->forget(station->mac);
   dns_->names().remove(station->name);
   std::erase_if(plan_.stations, [wire](const Station& one) { return one.wire == wire; });
   step_soon();
@@ -74,7 +73,6 @@ result<NatState::Forward> NatState::open_forward(const Station& station, const P
 }
 
 void NatState::tell_guard(const Station& station) {
-  if (!station.guard) return;
   std::vector<net::ForwardedPort> ports;
   for (const auto& one : forwards_[station.wire])
     ports.push_back({one.spec.protocol, one.spec.guest_port});

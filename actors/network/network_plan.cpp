@@ -1,5 +1,8 @@
+#include <sys/resource.h>
+
 #include <actors/network/host_network.hpp>
 #include <actors/network/network_plan.hpp>
+#include <algorithm>
 
 namespace capsa::network {
 
@@ -12,6 +15,13 @@ constexpr std::uint16_t kMtu = 1500;
 net::MacAddress gateway_mac(const IpAddress& address) {
   const auto bytes = address.bytes();
   return net::MacAddress({0x02, 0xca, bytes[0], bytes[1], bytes[2], bytes[3]});
+}
+
+/// Of the descriptors that this process may have, guests of one network take half at most.
+std::size_t most_sockets(std::size_t usual) {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return usual;
+  return std::min<std::size_t>(usual, limit.rlim_cur / 2);
 }
 
 /// The gateway's address in a prefix, ::2.
@@ -72,6 +82,7 @@ result<NatPlan> plan_gateway(NetworkHost& host, const GatewayRequest& request) {
   out.nat.gateway = addresses.gateway;
   out.nat.gateway_mac = out.gateway.mac;
   out.nat.guest_mtu = kMtu;
+  out.nat.limits.sockets = most_sockets(out.nat.limits.sockets);
   out.nat.host_loopback = request.host_loopback;
   if (request.prefix6) {
     const auto ours = gateway_in(*request.prefix6);
@@ -120,7 +131,7 @@ MemberPlan plan_member(NetworkHost& host, const NatPlan& network, MemberRequest 
   guard.policy = request.policy.value_or(NetworkPolicy::allow_all());
   for (const auto& forward : station.forwards)
     guard.forwards.push_back({forward.protocol, forward.guest_port});
-  station.guard = std::make_shared<VmGuard>(std::move(guard), std::move(request.on_denied));
+  station.guard = std::make_shared<VmGuard>(std::move(guard), std::move(request.on_event));
 
   out.card.card.mac = station.mac.bytes();
   out.card.card.queue_pairs = request.queues;

@@ -31,7 +31,7 @@ struct MemberRequest {
   std::uint16_t queues = 1;
   /// Reaches the gateway only, not the other members.
   bool isolated = true;
-  VmGuard::OnDenied on_denied;
+  VmGuard::OnEvent on_event;
 };
 
 /// What the parts of its connection are made of.

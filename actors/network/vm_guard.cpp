@@ -1,5 +1,4 @@
 #include <actors/network/vm_guard.hpp>
-#include <cstring>
 
 namespace capsa::network {
 
@@ -27,23 +26,34 @@ std::string endpoint(const IpAddress& address, std::uint16_t port) {
   return port == 0 ? text : text + ":" + std::to_string(port);
 }
 
-/// "denied: tcp 10.0.2.15 -> 192.0.2.1:443 (api.example.com): rule 2: deny any"
+/// "tcp 10.0.2.15 -> 192.0.2.1:443 (api.example.com)", or the question for a name.
+template <class Entry>
+std::string flow_of(const Entry& entry) {
+  return protocol_name(entry.ip_protocol) + " " + entry.from.to_string() + " -> " +
+         endpoint(entry.to, entry.port) + (entry.name.empty() ? "" : " (" + entry.name + ")");
+}
+
 std::string line_of(const net::DenialEvent& event) {
-  // What was asked for and no address belongs to, is a question.
-  if (event.ip_protocol == 0)
-    return "denied: dns " + event.from.to_string() + " asks for " + event.name + ": " +
-           event.reason;
-  return "denied: " + protocol_name(event.ip_protocol) + " " + event.from.to_string() + " -> " +
-         endpoint(event.to, event.port) + (event.name.empty() ? "" : " (" + event.name + ")") +
-         ": " + event.reason;
+  return "denied: " + flow_of(event) + ": " + event.reason;
+}
+
+/// "allowed: tcp 10.0.2.15 -> 192.0.2.1:443: logged by rules 1, 4"
+std::string line_of(const net::FlowLogEntry& entry) {
+  std::string by = entry.by_default ? "the default" : "";
+  for (const std::size_t rule : entry.rules)
+    by += (by.empty() ? "rule " : ", rule ") + std::to_string(rule + 1);
+  return (entry.allowed ? "allowed: " : "denied: ") + flow_of(entry) + ": logged by " + by;
 }
 
 }  // namespace
 
-VmGuard::VmGuard(net::GuardConfig config, OnDenied on_denied)
-    : on_denied_(std::move(on_denied)), context_(config.network), guard_(std::move(config)) {
+VmGuard::VmGuard(net::GuardConfig config, OnEvent on_event)
+    : on_event_(std::move(on_event)), context_(config.network), guard_(std::move(config)) {
   guard_.denials().on_entry([this](const net::DenialEvent& event) {
-    if (on_denied_) on_denied_(line_of(event));
+    on_event_(VmEvent::Kind::NetworkDenied, line_of(event));
+  });
+  guard_.log().on_entry([this](const net::FlowLogEntry& entry) {
+    on_event_(VmEvent::Kind::NetworkLogged, line_of(entry));
   });
 }
 
@@ -53,37 +63,27 @@ void VmGuard::sweep(Time now) {
   guard_.sweep(now);
 }
 
-void VmGuard::abort_far_side(net::Decision& decision) {
+bool VmGuard::take_answer(net::Frame& frame, net::Decision decision) {
   if (!decision.to_network.empty() && on_abort_) on_abort_(std::move(decision.to_network));
-}
-
-net::FilterVerdict VmGuard::answer(net::Frame& frame, net::Decision decision) {
-  if (decision.forwards()) return net::FilterVerdict::Pass;
-  abort_far_side(decision);
-  if (decision.to_guest.empty()) return net::FilterVerdict::Drop;
-  auto reply = answers_->make(decision.to_guest.size());
-  if (!reply) return net::FilterVerdict::Drop;
-  std::memcpy(reply.bytes().data(), decision.to_guest.data(), decision.to_guest.size());
-  frame = std::move(reply);
-  return net::FilterVerdict::Answer;
+  if (decision.to_guest.empty()) return false;
+  frame = answers_->make(decision.to_guest);
+  return static_cast<bool>(frame);
 }
 
 net::FilterVerdict VmGuard::on_ingress(net::Frame& frame, Time now) {
   sweep(now);
-  return answer(frame, guard_.on_guest_frame(frame.bytes(), now));
+  auto decision = guard_.on_guest_frame(frame.bytes(), now);
+  if (decision.forwards()) return net::FilterVerdict::Pass;
+  return take_answer(frame, std::move(decision)) ? net::FilterVerdict::Answer
+                                                 : net::FilterVerdict::Drop;
 }
 
 net::FilterVerdict VmGuard::on_egress(net::Frame& frame, Time now) {
   auto decision = guard_.on_frame_to_guest(frame.bytes(), now);
   if (decision.forwards()) return net::FilterVerdict::Pass;
-  abort_far_side(decision);
-  if (decision.to_guest.empty()) return net::FilterVerdict::Drop;
-  // The guest has this instead of what was for it, so that its side of the flow ends as well.
-  auto instead = answers_->make(decision.to_guest.size());
-  if (!instead) return net::FilterVerdict::Drop;
-  std::memcpy(instead.bytes().data(), decision.to_guest.data(), decision.to_guest.size());
-  frame = std::move(instead);
-  return net::FilterVerdict::Pass;
+  // The guest has the answer instead of what was for it, so that its side of the flow ends as well.
+  return take_answer(frame, std::move(decision)) ? net::FilterVerdict::Pass
+                                                 : net::FilterVerdict::Drop;
 }
 
 void VmGuard::set_host_addresses(const std::vector<IpAddress>& addresses) {
@@ -109,15 +109,15 @@ void VmGuard::rebound(std::string_view name, const std::vector<IpAddress>& addre
   for (const auto& address : addresses)
     all += (all.empty() ? "" : ", ") + address.to_string();
   ++refused_;
-  if (on_denied_)
-    on_denied_("denied: dns answer for " + std::string(name) + ": private addresses (" + all + ")");
+  on_event_(VmEvent::Kind::NetworkDenied,
+            "denied: dns answer for " + std::string(name) + ": private addresses (" + all + ")");
 }
 
 void VmGuard::refused(const net::Packet& packet, std::string_view why) {
   ++refused_;
-  if (on_denied_)
-    on_denied_("denied: " + protocol_name(packet.protocol) + " " + packet.from.to_string() +
-               " -> " + endpoint(packet.to, packet.to_port) + ": " + std::string(why));
+  on_event_(VmEvent::Kind::NetworkDenied,
+            "denied: " + protocol_name(packet.protocol) + " " + packet.from.to_string() + " -> " +
+                endpoint(packet.to, packet.to_port) + ": " + std::string(why));
 }
 
 }  // namespace capsa::network

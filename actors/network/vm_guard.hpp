@@ -1,6 +1,7 @@
 #pragma once
 
 #include <capsa/network_policy.hpp>
+#include <capsa/status.hpp>
 #include <chrono>
 #include <functional>
 #include <net/dns/stub_host.hpp>
@@ -16,13 +17,14 @@ namespace capsa::network {
 /// does this.
 class VmGuard final : public net::Filter {
  public:
-  /// Told once for each flow or name that is denied, in one line. On the network loop.
-  using OnDenied = std::function<void(std::string)>;
+  /// Told once for each flow or name that is denied, or that a Log rule is about, in one line. On
+  /// the network loop.
+  using OnEvent = std::function<void(VmEvent::Kind, std::string)>;
 
   /// Frames in the guest's name that end the far side of a flow which was cut off here.
   using OnAbort = std::function<void(net::FrameBytes)>;
 
-  VmGuard(net::GuardConfig config, OnDenied on_denied);
+  VmGuard(net::GuardConfig config, OnEvent on_event);
   /// None: the far side is left to its own time-outs.
   void on_abort(OnAbort callback) { on_abort_ = std::move(callback); }
 
@@ -49,14 +51,14 @@ class VmGuard final : public net::Filter {
 
   std::uint64_t denied() const noexcept { return guard_.stats().denied_flows + refused_; }
   std::uint64_t flows() const noexcept { return guard_.flows().size(); }
-  const net::GuardStats& stats() const noexcept { return guard_.stats(); }
 
  private:
-  net::FilterVerdict answer(net::Frame& frame, net::Decision decision);
-  void abort_far_side(net::Decision& decision);
+  /// Ends the far side where that is needed, and puts into `frame` what the guest is told. False
+  /// where it is told nothing.
+  bool take_answer(net::Frame& frame, net::Decision decision);
   void sweep(Time now);
 
-  OnDenied on_denied_;
+  OnEvent on_event_;
   OnAbort on_abort_;
   net::NetworkContext context_;
   net::PortGuard guard_;

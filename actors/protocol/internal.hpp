@@ -67,7 +67,7 @@ CAF_ADD_ATOM(capsa_internal, capsa::protocol, half_atom, "half")
 CAF_ADD_ATOM(capsa_internal, capsa::protocol, reset_atom, "reset")
 CAF_ADD_ATOM(capsa_internal, capsa::protocol, closed_atom, "closed")
 CAF_ADD_ATOM(capsa_internal, capsa::protocol, taken_atom, "taken")
-CAF_ADD_ATOM(capsa_internal, capsa::protocol, denied_atom, "denied")
+CAF_ADD_ATOM(capsa_internal, capsa::protocol, flow_atom, "flow")
 
 CAF_END_TYPE_ID_BLOCK(capsa_internal)
 
@@ -153,8 +153,8 @@ using VmUnit = VmActor::extend<caf::reacts_to<ended_atom, EndBox>,
                                caf::reacts_to<lost_atom, std::uint64_t>,
                                /// press the power button again
                                caf::reacts_to<button_atom, std::uint64_t>,
-                               /// the network's policy has denied the guest something
-                               caf::reacts_to<denied_atom, std::string>,
+                               /// the network's policy has denied or logged something
+                               caf::reacts_to<flow_atom, VmEvent>,
                                /// the last handle is gone
                                caf::reacts_to<drop_atom>>;
 

@@ -39,6 +39,8 @@ std::string to_string(VmEvent::Kind kind) {
       return "resumed";
     case VmEvent::Kind::NetworkDenied:
       return "network_denied";
+    case VmEvent::Kind::NetworkLogged:
+      return "network_logged";
     case VmEvent::Kind::ShareFailed:
       return "share_failed";
   }

@@ -379,10 +379,12 @@ protocol::VmUnit::behavior_type VmState::make_behavior() {
         failure_ = "the guest's agent did not answer within three minutes";
         kill_machine();
       },
-      [this](denied_atom, const std::string& what) {
-        services_.log.write(LogLevel::Info, "network", "network.denied",
-                            plan_->config.name + ": " + what);
-        publish(VmEvent::Kind::NetworkDenied, what);
+      [this](flow_atom, const VmEvent& event) {
+        services_.log.write(
+            LogLevel::Info, "network",
+            event.kind == VmEvent::Kind::NetworkDenied ? "network.denied" : "network.logged",
+            plan_->config.name + ": " + event.cause);
+        publish(event.kind, event.cause);
       },
       [this](drop_atom) {
         dropped_ = true;

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <net/packet/mac_address.hpp>
 #include <optional>
 #include <string>
 #include <vector>
@@ -22,6 +23,7 @@ struct VmPlan {
   std::string command_line;
   std::optional<SandboxCommand> sandbox;
   std::uint32_t guest_cid = 3;
+  net::MacAddress mac;  ///< of its card where the user has not chosen one: of all boots the same
   /// Qemu, or Kvm: what Auto has come to.
   Backend backend = Backend::Qemu;
   qemu::QemuInfo qemu;  ///< Backend::Qemu

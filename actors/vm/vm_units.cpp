@@ -99,11 +99,11 @@ result<Connection> connect_device(Backend backend, hypervisor::DeviceSpec spec,
 
 /// A network of its own, or a place in a cluster. Gives what the card is made of.
 result<network::NetPortPlan> join_network(VmUnits& units, Services& services, const VmPlan& plan,
-                                          network::VmGuard::OnDenied on_denied) {
+                                          network::VmGuard::OnEvent on_event) {
   const auto& name = plan.config.name;
   network::MemberPlan member;
   if (const auto* place = plan.config.network.get_if<ClusterMembership>()) {
-    auto joined = services.clusters().join(*place, name, std::move(on_denied));
+    auto joined = services.clusters().join(*place, name, std::move(on_event));
     if (!joined.ok()) return joined.error();
     units.net_switch = joined->net_switch;
     units.nat = joined->nat;
@@ -123,13 +123,12 @@ result<network::NetPortPlan> join_network(VmUnits& units, Services& services, co
     if (!nat.ok()) return nat.error();
     network::MemberRequest request;
     request.name = name;
-    request.mac =
-        config.mac.empty() ? services.network().next_mac() : *net::MacAddress::parse(config.mac);
+    request.mac = config.mac.empty() ? plan.mac : *net::MacAddress::parse(config.mac);
     request.address = addresses->dhcp_start;
     request.forwards = config.port_forwards;
     request.policy = config.policy;
     request.queues = config.queues;
-    request.on_denied = std::move(on_denied);
+    request.on_event = std::move(on_event);
     member = network::plan_member(services.network(), *nat, std::move(request));
     nat->stations.push_back(member.station);
     auto& loop = services.network().loop;
@@ -250,8 +249,11 @@ result<void> make_units(VmUnits& units, Services& services, loop::EpollLoop& loo
   }
 
   if (!plan.config.network.is<NetworkMode::None>()) {
-    auto card = join_network(units, services, plan, [vm](std::string what) {
-      caf::anon_send(vm, protocol::denied_atom_v, std::move(what));
+    auto card = join_network(units, services, plan, [vm](VmEvent::Kind kind, std::string what) {
+      VmEvent event;
+      event.kind = kind;
+      event.cause = std::move(what);
+      caf::anon_send(vm, protocol::flow_atom_v, std::move(event));
     });
     if (!card.ok()) return card.error();
     auto connection = connect_device(

@@ -72,6 +72,11 @@ int set_up_interface(const std::string& mac, const std::string& address, unsigne
   if (!socket) return errno;
   ifreq request{};
   name.copy(request.ifr_name, IFNAMSIZ - 1);
+  // Who had this address before is still in the others' caches: the kernel tells them, as the card
+  // comes up.
+  const UniqueFd notify(
+      ::open(("/proc/sys/net/ipv4/conf/" + name + "/arp_notify").c_str(), O_WRONLY | O_CLOEXEC));
+  if (notify && ::write(notify.get(), "1", 1) < 0) return errno;
   if (!fill(request.ifr_addr, address)) return EINVAL;
   if (::ioctl(socket.get(), SIOCSIFADDR, &request) < 0) return errno;
   if (!fill(request.ifr_netmask, mask_of(prefix))) return EINVAL;

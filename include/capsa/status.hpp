@@ -78,6 +78,7 @@ struct VmEvent {
     Resumed,
     ShareFailed,    ///< a share's device stopped serving
     NetworkDenied,  ///< the policy denied the guest a flow or a name; `cause` says which, and why
+    NetworkLogged,  ///< a Log rule is about a flow or a name of the guest; `cause` says which
   };
   Kind kind = Kind::StatusChanged;
   VmStatus status;  ///< the status after the event

@@ -32,7 +32,9 @@ void replace(std::span<std::byte> bytes, std::size_t checksum, std::size_t at, s
   wire::store16(bytes, checksum, static_cast<std::uint16_t>(~sum.folded()));
 }
 
-bool rewrite(Frame& frame, std::uint16_t mss, bool raise) noexcept {
+}  // namespace
+
+bool set_mss(Frame& frame, std::uint16_t mss) noexcept {
   if (!frame) return false;
   const std::span<std::byte> bytes = frame.bytes();
   const auto tcp = find_tcp(bytes);
@@ -51,7 +53,7 @@ bool rewrite(Frame& frame, std::uint16_t mss, bool raise) noexcept {
     if (length < 2 || at + length > tcp->payload) break;
     if (kind == kMss && length == kMssLength) {
       const std::uint16_t announced = wire::load16(bytes, at + 2);
-      if (raise ? announced != mss : announced > mss) {
+      if (announced != mss) {
         changed = true;
         // A checksum that is still to be made is made of what will be there then.
         if (frame.meta().needs_checksum)
@@ -63,16 +65,6 @@ bool rewrite(Frame& frame, std::uint16_t mss, bool raise) noexcept {
     at += length;
   }
   return changed;
-}
-
-}  // namespace
-
-bool clamp_mss(Frame& frame, std::uint16_t mss) noexcept {
-  return rewrite(frame, mss, false);
-}
-
-bool set_mss(Frame& frame, std::uint16_t mss) noexcept {
-  return rewrite(frame, mss, true);
 }
 
 }  // namespace capsa::net::gso

@@ -84,7 +84,6 @@ class FlowTable {
 
   std::size_t tcp_count() const noexcept { return tcp_.size() + accepted_.size(); }
   std::size_t udp_count() const noexcept { return udp_sockets_; }
-  std::size_t ping_count() const noexcept { return pings_.size(); }
   std::size_t forwards() const noexcept { return forwards_; }
   /// Descriptors, forwards not counted.
   std::size_t sockets() const noexcept { return tcp_count() + udp_sockets_ + pings_.size(); }

@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <cstring>
 #include <net/gso/mss.hpp>
 #include <net/nat/fragment.hpp>
 #include <net/nat/guest.hpp>
@@ -164,12 +163,11 @@ bool Guest::is_fit(const Packet& packet) const {
 }
 
 void Guest::deliver(std::span<const std::byte> bytes, Packet& packet) {
-  Frame frame = pool_->make(packet.end);
+  Frame frame = pool_->make(bytes.first(packet.end));
   if (!frame) {
     ++stats_.no_room;
     return;
   }
-  std::memcpy(frame.bytes().data(), bytes.data(), packet.end);
   wire::store_mac(frame.bytes(), 0, mac_);
   wire::store_mac(frame.bytes(), MacAddress::kSize, config_.gateway_mac);
   if (packet.is_tcp()) {

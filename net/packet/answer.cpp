@@ -88,6 +88,10 @@ std::optional<FrameBytes> admin_prohibited_for(std::span<const std::byte> frame,
                     quoted);
 }
 
+std::optional<FrameBytes> refusal_for(std::span<const std::byte> frame, const Packet& packet) {
+  return packet.is_tcp() ? tcp_reset_for(frame, packet) : admin_prohibited_for(frame, packet);
+}
+
 std::optional<FrameBytes> echo_reply_for(std::span<const std::byte> frame, const Packet& packet) {
   if (!packet.is_echo_request() || packet.fragment || packet.destination_mac.is_multicast() ||
       !is_one_host(packet.from) || !is_one_host(packet.to)) {

@@ -87,6 +87,9 @@ std::optional<FrameBytes> tcp_abort_for(const Packet& packet, const EthernetFiel
 std::optional<FrameBytes> admin_prohibited_for(std::span<const std::byte> frame,
                                                const Packet& packet,
                                                const std::optional<IpAddress>& router = {});
+/// What tells the sender of an IP packet that it is refused: tcp_reset_for(), and for what is not
+/// TCP admin_prohibited_for().
+std::optional<FrameBytes> refusal_for(std::span<const std::byte> frame, const Packet& packet);
 /// Of an echo request, with its data.
 std::optional<FrameBytes> echo_reply_for(std::span<const std::byte> frame, const Packet& packet);
 

@@ -7,10 +7,6 @@ namespace {
 /// Denials that are remembered so as not to be told again: what a guest asks for at a time.
 constexpr std::size_t kMaxTold = 64;
 
-Decision drop(DropReason reason) {
-  return {Decision::Action::Drop, reason, {}, {}};
-}
-
 }  // namespace
 
 PortGuard::PortGuard(GuardConfig config)
@@ -19,28 +15,22 @@ PortGuard::PortGuard(GuardConfig config)
       denies_by_name_(denies_by_name(config_.policy)) {}
 
 Decision PortGuard::on_guest_frame(std::span<const std::byte> frame, TimePoint now) {
-  Decision out;
-  const auto parsed = parse(frame);
-  if (const auto* problem = std::get_if<ParseProblem>(&parsed)) {
-    ++stats_.unparsable[static_cast<std::size_t>(*problem)];
-    out = drop(DropReason::Unparsable);
-  } else {
-    out = judge_sent({frame, std::get<Packet>(parsed), now});
-  }
-  ++(out.forwards() ? stats_.forwarded_out : stats_.dropped[static_cast<std::size_t>(out.reason)]);
-  return out;
+  return judge_whole(frame, now, &PortGuard::judge_sent, stats_.forwarded_out);
 }
 
 Decision PortGuard::on_frame_to_guest(std::span<const std::byte> frame, TimePoint now) {
-  Decision out;
+  return judge_whole(frame, now, &PortGuard::judge_received, stats_.forwarded_in);
+}
+
+Decision PortGuard::judge_whole(std::span<const std::byte> frame, TimePoint now,
+                                Decision (PortGuard::*judge)(const Frame&),
+                                std::uint64_t& forwarded) {
   const auto parsed = parse(frame);
-  if (const auto* problem = std::get_if<ParseProblem>(&parsed)) {
-    ++stats_.unparsable[static_cast<std::size_t>(*problem)];
-    out = drop(DropReason::Unparsable);
-  } else {
-    out = judge_received({frame, std::get<Packet>(parsed), now});
-  }
-  ++(out.forwards() ? stats_.forwarded_in : stats_.dropped[static_cast<std::size_t>(out.reason)]);
+  const auto* problem = std::get_if<ParseProblem>(&parsed);
+  if (problem != nullptr) ++stats_.unparsable[static_cast<std::size_t>(*problem)];
+  Decision out = problem != nullptr ? Decision::drop(DropReason::Unparsable)
+                                    : (this->*judge)({frame, std::get<Packet>(parsed), now});
+  ++(out.forwards() ? forwarded : stats_.dropped[static_cast<std::size_t>(out.reason)]);
   return out;
 }
 
@@ -53,6 +43,8 @@ void PortGuard::set_policy(NetworkPolicy policy) {
 }
 
 void PortGuard::set_host_addresses(std::vector<IpAddress> addresses) {
+  // Told every few seconds: live flows are judged anew, and logged, where something has changed.
+  if (addresses == config_.network.host_addresses) return;
   config_.network.host_addresses = std::move(addresses);
   ++generation_;
 }

@@ -46,6 +46,7 @@ struct Decision {
   FrameBytes to_guest;    ///< empty: nothing
   FrameBytes to_network;  ///< empty: nothing; else it ends the far side of a flow
 
+  static Decision drop(DropReason why) { return {Action::Drop, why, {}, {}}; }
   bool forwards() const noexcept { return action == Action::Forward; }
 };
 
@@ -89,7 +90,6 @@ class PortGuard {
   /// Live flows are judged again, each with its next packet.
   void set_policy(NetworkPolicy policy);
   void set_ipv4(std::optional<IpAddress> address) { config_.identity.ipv4 = address; }
-  void set_ipv6(std::vector<IpAddress> addresses) { config_.identity.ipv6 = std::move(addresses); }
   void set_forwards(std::vector<ForwardedPort> forwards) { config_.forwards = std::move(forwards); }
   void set_host_addresses(std::vector<IpAddress> addresses);
   /// The guest was started again: nothing of its former life counts.
@@ -116,6 +116,8 @@ class PortGuard {
     TimePoint when;
   };
 
+  Decision judge_whole(std::span<const std::byte> frame, TimePoint now,
+                       Decision (PortGuard::*judge)(const Frame&), std::uint64_t& forwarded);
   // -- from the guest
   Decision judge_sent(const Frame& frame);
   Decision open_sent(const Frame& frame, const FlowKey& key);

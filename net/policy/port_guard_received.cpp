@@ -3,29 +3,22 @@
 #include <net/policy/quoted_flow.hpp>
 
 namespace capsa::net {
-namespace {
-
-Decision drop(DropReason reason) {
-  return {Decision::Action::Drop, reason, {}, {}};
-}
-
-}  // namespace
-
 Decision PortGuard::judge_received(const Frame& frame) {
   const Packet& packet = frame.packet;
   if (is_service_answer(packet, config_.network)) return {};
-  if (packet.fragment) return drop(DropReason::Fragment);
-  if (packet.has_ip_options) return drop(DropReason::IpOptions);
+  if (packet.fragment) return Decision::drop(DropReason::Fragment);
+  if (packet.has_ip_options) return Decision::drop(DropReason::IpOptions);
   // The switch floods what it does not know; only what is for this VM is for it to answer.
   if (packet.destination_mac != config_.identity.mac ||
       !config_.identity.has(packet.to, config_.network)) {
-    return drop(DropReason::BadTarget);
+    return Decision::drop(DropReason::BadTarget);
   }
   if (const auto quoted = quoted_flow(frame.bytes, packet, false)) {
-    return flows_.find(*quoted, frame.now) != nullptr ? Decision{} : drop(DropReason::NoFlow);
+    return flows_.find(*quoted, frame.now) != nullptr ? Decision{}
+                                                      : Decision::drop(DropReason::NoFlow);
   }
   if (!packet.is_tcp() && !packet.is_udp() && !packet.is_echo_request() && !packet.is_echo_reply())
-    return drop(DropReason::NoFlow);
+    return Decision::drop(DropReason::NoFlow);
   const FlowKey key = FlowKey::of_received(packet);
   Flow* flow = flows_.find(key, frame.now);
   if (flow == nullptr || (packet.is_syn() && flow->state == FlowState::Closed)) {
@@ -33,7 +26,7 @@ Decision PortGuard::judge_received(const Frame& frame) {
     flows_.erase(key);
     flow = fresh && may_open(packet) ? flows_.open(key, frame.now) : nullptr;
     if (flow == nullptr) {
-      Decision out = drop(DropReason::NoFlow);
+      Decision out = Decision::drop(DropReason::NoFlow);
       // So that the far side, and the NAT's descriptor for it, do not wait.
       if (auto reset = tcp_reset_for(frame.bytes, packet)) out.to_network = *std::move(reset);
       return out;
@@ -68,7 +61,7 @@ Decision PortGuard::end_received(const Frame& frame, const FlowKey& key, const V
   const Flow* flow = flows_.find(key, frame.now);
   tell_denial(key, verdict, flow == nullptr ? std::string() : flow->carried, frame.now);
   flows_.erase(key);
-  Decision out = drop(DropReason::Denied);
+  Decision out = Decision::drop(DropReason::Denied);
   if (auto abort = tcp_abort_for(packet, {packet.destination_mac, packet.source_mac})) {
     out.action = Decision::Action::Reject;
     out.to_guest = *std::move(abort);

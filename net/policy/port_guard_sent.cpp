@@ -6,10 +6,6 @@ namespace {
 
 using State = HelloInspector::State;
 
-Decision drop(DropReason reason) {
-  return {Decision::Action::Drop, reason, {}, {}};
-}
-
 /// A packet of QUIC with a long header, as every flow of it begins (RFC 9000, 17.2): versions 1 and
 /// 2, and drafts.
 bool looks_like_quic(std::span<const std::byte> payload) {
@@ -30,10 +26,11 @@ std::string name_of(const Flow& flow) {
 Decision PortGuard::judge_sent(const Frame& frame) {
   const Packet& packet = frame.packet;
   const auto problem = check_sent(packet, config_.identity, config_.network);
-  if (problem != DropReason::None) return drop(problem);
+  if (problem != DropReason::None) return Decision::drop(problem);
   if (is_service_request(packet, config_.network)) return {};
   if (const auto quoted = quoted_flow(frame.bytes, packet, true)) {
-    return flows_.find(*quoted, frame.now) != nullptr ? Decision{} : drop(DropReason::NoFlow);
+    return flows_.find(*quoted, frame.now) != nullptr ? Decision{}
+                                                      : Decision::drop(DropReason::NoFlow);
   }
   const FlowKey key = FlowKey::of_sent(packet);
   if (packet.is_tcp() || packet.is_udp() || packet.is_echo_request() || packet.is_echo_reply()) {
@@ -46,7 +43,7 @@ Decision PortGuard::judge_sent(const Frame& frame) {
       flow = nullptr;
     }
     if (flow != nullptr) return go_on_sent(frame, key, *flow);
-    if (packet.is_echo_reply()) return drop(DropReason::NoFlow);
+    if (packet.is_echo_reply()) return Decision::drop(DropReason::NoFlow);
     return open_sent(frame, key);
   }
   Verdict verdict;
@@ -122,7 +119,7 @@ Decision PortGuard::look_at_name(const Frame& frame, const FlowKey& key, Flow& f
       packet.tcp_sequence + ((packet.tcp_flags & tcp_flag::kSyn) != 0 ? 1 : 0);
   switch (flow.conversation->sent(sequence, payload)) {
     case Conversation::Step::Drop:
-      if (needed) return drop(DropReason::OutOfOrder);
+      if (needed) return Decision::drop(DropReason::OutOfOrder);
       flow.conversation.reset();  // seen with a hole in it: nobody vouches for a name
       return {};
     case Conversation::Step::Differ:
@@ -148,9 +145,8 @@ Decision PortGuard::look_at_name(const Frame& frame, const FlowKey& key, Flow& f
 }
 
 Decision PortGuard::refuse_sent(const Frame& frame, DropReason reason) {
-  auto answer = frame.packet.is_tcp() ? tcp_reset_for(frame.bytes, frame.packet)
-                                      : admin_prohibited_for(frame.bytes, frame.packet);
-  if (!answer) return drop(reason);
+  auto answer = refusal_for(frame.bytes, frame.packet);
+  if (!answer) return Decision::drop(reason);
   return {Decision::Action::Reject, reason, *std::move(answer), {}};
 }
 

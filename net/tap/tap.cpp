@@ -5,7 +5,7 @@
 #include <cstring>
 #include <net/offload.hpp>
 #include <net/tap/tap.hpp>
-#include <net/tap/vnet_header.hpp>
+#include <net/vnet_header.hpp>
 
 namespace capsa::net {
 
@@ -119,12 +119,11 @@ Tap::Read Tap::read(FrameBatch& batch) {
     ++stats_.receive_unaccepted;
     return Read::Lost;
   }
-  Frame frame = pool_->make(bytes.size());
+  Frame frame = pool_->make(bytes);
   if (!frame) {
     ++stats_.receive_no_memory;
     return Read::Lost;
   }
-  std::memcpy(frame.bytes().data(), bytes.data(), bytes.size());
   frame.meta() = *meta;
   batch.push(std::move(frame));
   ++stats_.received_frames;

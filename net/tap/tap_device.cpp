@@ -6,7 +6,7 @@
 #include <cerrno>
 #include <cstring>
 #include <net/tap/tap_device.hpp>
-#include <net/tap/vnet_header.hpp>
+#include <net/vnet_header.hpp>
 
 namespace capsa::net {
 namespace {

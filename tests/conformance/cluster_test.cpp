@@ -148,4 +148,16 @@ BOOST_AUTO_TEST_CASE(a_member_that_was_killed_and_replaced_has_its_lease_back) {
   BOOST_TEST(reaches(lab().two, "one"));
 }
 
+BOOST_AUTO_TEST_CASE(an_address_of_one_who_left_can_be_had_and_is_not_had_twice) {
+  lab().two.kill().get();
+  const auto address = IpAddress::v4(10, 0, 3, 16);
+  auto heir = member("heir", NetworkMode::cluster("db").address(address).build());
+  BOOST_TEST(reaches(lab().one, "heir"));
+  lab().two = member("Two", NetworkMode::cluster("db").build());
+  for (const auto& one : lab().cluster.members())
+    if (one.name == "Two") BOOST_TEST(one.address != address);
+  BOOST_TEST(reaches(heir, "two"));
+  BOOST_TEST(reaches(lab().one, "heir"));
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -36,9 +36,10 @@ std::string missing_python() {
 NetGuest::NetGuest(NetworkMode mode, const std::string& name)
     : vm(started(std::move(mode), name)), agent(vm.agent().get()), network(vm.network().get()) {
   subscription_ = vm.subscribe([shared = shared_](const VmEvent& event) {
-    if (event.kind != VmEvent::Kind::NetworkDenied) return;
+    const bool logged = event.kind == VmEvent::Kind::NetworkLogged;
+    if (!logged && event.kind != VmEvent::Kind::NetworkDenied) return;
     const std::lock_guard lock(shared->mutex);
-    shared->denials.push_back(event.cause);
+    (logged ? shared->logged : shared->denials).push_back(event.cause);
     shared->changed.notify_all();
   });
 }
@@ -82,6 +83,15 @@ std::string NetGuest::probe(const std::string& call) {
 }
 
 std::string NetGuest::denial(const std::vector<std::string>& words) {
+  return event(shared_->denials, words);
+}
+
+std::string NetGuest::log_entry(const std::vector<std::string>& words) {
+  return event(shared_->logged, words);
+}
+
+std::string NetGuest::event(const std::vector<std::string>& lines,
+                            const std::vector<std::string>& words) {
   const auto fits = [&](const std::string& line) {
     return std::all_of(words.begin(), words.end(), [&](const std::string& word) {
       return line.find(word) != std::string::npos;
@@ -90,7 +100,7 @@ std::string NetGuest::denial(const std::vector<std::string>& words) {
   std::unique_lock lock(shared_->mutex);
   std::string found;
   shared_->changed.wait_for(lock, 2s, [&] {
-    for (const auto& line : shared_->denials)
+    for (const auto& line : lines)
       if (fits(line)) found = line;
     return !found.empty();
   });
@@ -105,6 +115,7 @@ std::size_t NetGuest::denials() {
 void NetGuest::forget_denials() {
   const std::lock_guard lock(shared_->mutex);
   shared_->denials.clear();
+  shared_->logged.clear();
 }
 
 std::string outcome_of(const std::string& result) {

@@ -32,6 +32,8 @@ class NetGuest {
 
   /// Waits for a denial with all of these words. Empty where none comes within two seconds.
   std::string denial(const std::vector<std::string>& words);
+  /// The same for what a Log rule recorded.
+  std::string log_entry(const std::vector<std::string>& words);
   std::size_t denials();
   void forget_denials();
 
@@ -41,7 +43,10 @@ class NetGuest {
     std::condition_variable changed;
     std::string output;  // of the probe
     std::vector<std::string> denials;
+    std::vector<std::string> logged;
   };
+  std::string event(const std::vector<std::string>& lines, const std::vector<std::string>& words);
+
   std::shared_ptr<Shared> shared_ = std::make_shared<Shared>();
   Subscription subscription_;
   std::optional<Process> probe_;

@@ -92,6 +92,11 @@ void PolicyLab::expect_denial(const std::string& vector, const std::vector<std::
   row(vector, "event", seen.empty() ? "no event with: " + wanted : seen, !seen.empty());
 }
 
+void PolicyLab::expect_logged(const std::string& vector, const std::vector<std::string>& words) {
+  const auto seen = guest_->log_entry(words);
+  row(vector, "event", seen.empty() ? "no such event" : seen, !seen.empty());
+}
+
 void PolicyLab::expect_that(const std::string& vector, bool holds, const std::string& seen) {
   row(vector, "holds", seen, holds);
 }

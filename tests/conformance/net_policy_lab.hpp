@@ -28,6 +28,8 @@ class PolicyLab {
                      const std::string& call);
   /// Some denial event has all these words.
   void expect_denial(const std::string& vector, const std::vector<std::string>& words);
+  /// Some Log event has all these words.
+  void expect_logged(const std::string& vector, const std::vector<std::string>& words);
   /// A row about something else.
   void expect_that(const std::string& vector, bool holds, const std::string& seen);
 

@@ -72,9 +72,12 @@ BOOST_AUTO_TEST_CASE(decides_by_addresses_ports_and_order) {
   lab().expect("allow all()", "ok", tcp("203.0.113.2", 9000));
   lab().under(deny().rule(PolicyAction::Log, MatchCriteria::any()).allow_ip("203.0.113.2"));
   lab().expect("log, then allow", "ok", tcp("203.0.113.2", 9000));
+  lab().expect_logged("  its entry", {"allowed: tcp 10.0.2.15 -> 203.0.113.2:9000", "by rule 1"});
   lab().expect("log, then the default", "refused", tcp("203.0.113.3", 9000));
+  lab().expect_logged("  its entry", {"denied: tcp 10.0.2.15 -> 203.0.113.3:9000", "by rule 1"});
   lab().under(NetworkPolicy::with_default(PolicyAction::Log));
   lab().expect("a default of log", "ok", tcp("203.0.113.2", 9000));
+  lab().expect_logged("  its entry", {"allowed: tcp 10.0.2.15 -> 203.0.113.2:9000", "the default"});
 }
 
 BOOST_AUTO_TEST_CASE(knows_names) {

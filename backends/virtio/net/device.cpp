@@ -113,8 +113,12 @@ void NetDevice::activate(Activation activation) {
   const bool controlled = agreed(kFeatureControlQueue) && at < active_->queues.size();
   control_queue_ = controlled ? static_cast<QueueIndex>(at) : QueueIndex{0};
   // A transport may keep the control queue to itself, as QEMU does over vhost-user. Then we do not
-  // hear how many pairs are used, and serve all: a flow is still received where it was sent.
-  if (!has_driver_) pairs_ = agreed(kFeatureMultiQueue) && !controlled ? usable_pairs() : 1;
+  // hear how many pairs are used, and serve all that are set up, maybe one after the other: a flow
+  // is still received where it was sent.
+  if (agreed(kFeatureMultiQueue) && !controlled)
+    pairs_ = usable_pairs();
+  else if (!has_driver_)
+    pairs_ = 1;
   pairs_ = std::min(pairs_, usable_pairs());
   has_driver_ = true;
   for (std::size_t index = 0; index < lanes_.size(); ++index) {

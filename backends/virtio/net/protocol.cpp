@@ -1,25 +1,9 @@
+#include <algorithm>
 #include <backends/virtio/net/protocol.hpp>
+#include <net/vnet_header.hpp>
 
 namespace capsa::virtio::nic {
 namespace {
-
-constexpr std::uint8_t kNeedsChecksum = 1;
-constexpr std::uint8_t kDataValid = 2;
-
-constexpr std::uint8_t kGsoNone = 0;
-constexpr std::uint8_t kGsoTcpV4 = 1;
-constexpr std::uint8_t kGsoTcpV6 = 4;
-constexpr std::uint8_t kGsoEcn = 0x80;  // beside one of the two above
-
-std::uint16_t get(std::span<const std::byte> bytes, std::size_t at) {
-  return static_cast<std::uint16_t>(std::to_integer<unsigned>(bytes[at]) |
-                                    std::to_integer<unsigned>(bytes[at + 1]) << 8);
-}
-
-void put(std::span<std::byte> bytes, std::size_t at, std::uint16_t value) {
-  bytes[at] = static_cast<std::byte>(value);
-  bytes[at + 1] = static_cast<std::byte>(value >> 8);
-}
 
 net::Offloads offloads(std::uint64_t features, std::uint64_t checksum, std::uint64_t tso4,
                        std::uint64_t tso6, std::uint64_t ecn) {
@@ -54,44 +38,20 @@ std::uint64_t host_offload_features(const net::Offloads& offloads) noexcept {
 
 std::optional<net::FrameMeta> decode_header(std::span<const std::byte> header,
                                             const net::Offloads& agreed) noexcept {
-  const auto flags = std::to_integer<std::uint8_t>(header[0]);
-  const auto type = std::to_integer<std::uint8_t>(header[1]);
-  net::FrameMeta meta;
-  // Other flags are ignored (5.1.6.2.2): what a guest says is valid is no reason to believe it.
-  if ((flags & kNeedsChecksum) != 0) {
-    meta.needs_checksum = true;
-    meta.checksum_start = get(header, 6);
-    meta.checksum_offset = get(header, 8);
-  }
-  if (type != kGsoNone) {
-    const std::uint8_t kind = type & static_cast<std::uint8_t>(~kGsoEcn);
-    if (kind != kGsoTcpV4 && kind != kGsoTcpV6) return std::nullopt;
-    meta.gso = kind == kGsoTcpV4 ? net::Gso::TcpV4 : net::Gso::TcpV6;
-    meta.ecn = (type & kGsoEcn) != 0;
-    meta.header_length = get(header, 2);
-    meta.gso_size = get(header, 4);
-  }
-  if (!agreed.accepts(meta)) return std::nullopt;
+  auto meta = net::decode_vnet_header(header.first<net::kVnetHeaderBytes>());
+  if (!meta || !agreed.accepts(*meta)) return std::nullopt;
+  // What a guest says is valid is no reason to believe it (5.1.6.2.2).
+  meta->checksum_valid = false;
   return meta;
 }
 
 std::array<std::byte, kHeaderBytes> encode_header(const net::FrameMeta& meta,
                                                   std::uint16_t buffers) noexcept {
   std::array<std::byte, kHeaderBytes> header{};
-  if (meta.needs_checksum) {
-    header[0] = std::byte{kNeedsChecksum};
-    put(header, 6, meta.checksum_start);
-    put(header, 8, meta.checksum_offset);
-  } else if (meta.checksum_valid) {
-    header[0] = std::byte{kDataValid};
-  }
-  if (meta.gso != net::Gso::None) {
-    const std::uint8_t kind = meta.gso == net::Gso::TcpV4 ? kGsoTcpV4 : kGsoTcpV6;
-    header[1] = static_cast<std::byte>(kind | (meta.ecn ? kGsoEcn : 0));
-    put(header, 2, meta.header_length);
-    put(header, 4, meta.gso_size);
-  }
-  put(header, 10, buffers);
+  const auto common = net::encode_vnet_header(meta);
+  std::copy(common.begin(), common.end(), header.begin());
+  header[net::kVnetHeaderBytes] = static_cast<std::byte>(buffers);
+  header[net::kVnetHeaderBytes + 1] = static_cast<std::byte>(buffers >> 8);
   return header;
 }
 

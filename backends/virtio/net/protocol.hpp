@@ -7,14 +7,12 @@
 #include <optional>
 #include <span>
 
-// The wire format of virtio-net (virtio 1.2, 5.1.6). Before each frame lies one header,
-// little-endian:
+// The wire format of virtio-net (virtio 1.2, 5.1.6). Before each frame lies one header: that of
+// net/vnet_header.hpp, and
 //
-//   0 flags u8    1 gso_type u8    2 hdr_len u16    4 gso_size u16
-//   6 csum_start u16    8 csum_offset u16    10 num_buffers u16
+//   10 num_buffers u16
 //
-// num_buffers is not there for a driver of before virtio 1.0 without mergeable buffers.
-// <linux/virtio_net.h> is not used: in some versions it is not C++.
+// which is not there for a driver of before virtio 1.0 without mergeable buffers.
 namespace capsa::virtio::nic {
 
 // Feature bits (virtio 1.2, 5.1.3). GUEST: what the driver takes; HOST: what the device takes.

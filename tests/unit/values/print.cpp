@@ -28,6 +28,8 @@ BOOST_AUTO_TEST_CASE(every_kind_of_event_has_a_name) {
   BOOST_TEST(to_string(VmEvent::Kind::Paused) == "paused");
   BOOST_TEST(to_string(VmEvent::Kind::Resumed) == "resumed");
   BOOST_TEST(to_string(VmEvent::Kind::ShareFailed) == "share_failed");
+  BOOST_TEST(to_string(VmEvent::Kind::NetworkDenied) == "network_denied");
+  BOOST_TEST(to_string(VmEvent::Kind::NetworkLogged) == "network_logged");
 }
 
 BOOST_AUTO_TEST_CASE(enumerators_are_printed_in_snake_case) {

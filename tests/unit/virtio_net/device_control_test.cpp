@@ -76,6 +76,17 @@ BOOST_AUTO_TEST_CASE(a_control_queue_that_the_transport_keeps_leaves_all_pairs_i
   BOOST_TEST(bench.far.frames.size() == 1U);
 }
 
+BOOST_AUTO_TEST_CASE(pairs_that_such_a_transport_sets_up_one_after_the_other_are_used) {
+  Bench bench(four_pairs(), std::nullopt);
+  for (const QueueIndex queues : {2, 8}) {
+    bench.driver.activate(*bench.card, kSeveralQueues, queues);
+    BOOST_TEST(bench.card->queue_pairs() == queues / 2);
+    if (queues == 2) bench.card->suspend({});
+  }
+  bench.send(pattern(60), {}, 7);
+  BOOST_TEST(bench.far.frames.size() == 1U);
+}
+
 BOOST_AUTO_TEST_CASE(a_flow_is_received_by_the_pair_that_sent_for_it) {
   Bench bench(four_pairs(), kSeveralQueues);
   command(bench, set_pairs(4));

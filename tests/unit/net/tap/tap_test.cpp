@@ -51,7 +51,6 @@ const std::string& network() {
 bool can_make_taps() {
   if (network().empty()) return true;
   BOOST_TEST_MESSAGE("skipped: " << network());
-  BOOST_TEST(true);
   return false;
 }
 
@@ -238,7 +237,6 @@ BOOST_AUTO_TEST_CASE(without_the_right_the_error_names_it_and_the_way_out) {
   }).join();
   if (!skipped.empty()) {
     BOOST_TEST_MESSAGE("skipped: " << skipped);
-    BOOST_TEST(true);
     return;
   }
   BOOST_REQUIRE(why.has_value());

@@ -1,4 +1,4 @@
-#include <net/tap/vnet_header.hpp>
+#include <net/vnet_header.hpp>
 
 namespace capsa::net {
 namespace {

@@ -1,5 +1,5 @@
 #include <boost/test/unit_test.hpp>
-#include <net/tap/vnet_header.hpp>
+#include <net/vnet_header.hpp>
 #include <tests/unit/net/frames.hpp>
 
 namespace capsa::net::test {

@@ -8,7 +8,7 @@ namespace capsa::agent {
 
 inline constexpr std::uint32_t kAgentPort = 52;
 inline constexpr std::uint32_t kProtocolMajor = 1;  ///< must be equal on both sides
-inline constexpr std::uint32_t kProtocolMinor = 0;  ///< grows with additions a peer may not know
+inline constexpr std::uint32_t kProtocolMinor = 1;  ///< grows with additions a peer may not know
 
 /// Largest frame: room for a command with its whole environment, little enough to buffer per
 /// connection.
@@ -26,6 +26,8 @@ inline constexpr std::uint64_t kFileWindow = std::uint64_t{1} << 20;
 inline constexpr std::uint64_t kMaxWindow = std::uint64_t{16} << 20;
 /// First credit for directory entries.
 inline constexpr std::uint64_t kEntryWindow = 4096;
+/// Directories within each other that a tree may have: each keeps a descriptor open on both sides.
+inline constexpr std::size_t kMaxTreeDepth = 128;
 /// Requests that may run at once on one connection: each may hold a few file descriptors.
 inline constexpr std::size_t kMaxRequests = 1024;
 /// Entropy one Hello may carry; the generator's state is smaller.

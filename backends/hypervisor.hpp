@@ -45,9 +45,19 @@ struct DeviceSpec {
   std::filesystem::path socket = {};
 };
 
+/// UEFI firmware, which finds what to boot on the machine's first disk.
+struct FirmwareSpec {
+  std::filesystem::path code;  ///< its image; only read
+  int variables_fd = -1;       ///< the whole of its variables' flash, to be written to
+  /// It trusts no code but its own with its variables: built for system management mode.
+  bool secure_boot = false;
+};
+
 /// A machine before it runs. Every fd is borrowed until start() returned.
 struct MachineSpec {
   std::string name;  ///< for logs and process titles
+  /// Instead of kernel, initrd and command line. Such a machine is a PC with ACPI and PCI.
+  std::optional<FirmwareSpec> firmware;
   std::filesystem::path kernel;
   std::filesystem::path initrd;
   std::string command_line;  ///< complete: what the transport needs is in it already
@@ -84,6 +94,11 @@ struct VcpuStats {
 
 template <class T>
 using Completion = std::function<void(result<T>)>;
+
+/// A question whose answer takes a while, for any thread that may block. It holds what it needs:
+/// where that has gone meanwhile the answer is NotRunning.
+template <class T>
+using SlowQuestion = std::function<result<T>()>;
 
 /// The run loop of one vCPU, where the machine is our own. Thread-safe; NotRunning once the machine
 /// has ended. Completions come on the machine's loop.
@@ -123,6 +138,8 @@ class Machine {
   /// Ends it now. `ended` follows.
   virtual void kill() = 0;
   virtual result<VcpuStats> vcpu_stats(unsigned index) const = 0;
+  /// How many bytes of the guest's memory the host holds. NotRunning like vcpu_stats().
+  virtual result<SlowQuestion<std::uint64_t>> resident_memory() const = 0;
   /// Pins a vCPU's host thread to these host CPUs.
   virtual result<void> pin_vcpu(unsigned index, const std::vector<unsigned>& host_cpus) = 0;
 };

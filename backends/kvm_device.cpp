@@ -4,8 +4,29 @@
 
 #include <backends/kvm_device.hpp>
 #include <cerrno>
+#include <fstream>
+#include <sstream>
+#include <string>
 
 namespace capsa::hypervisor {
+
+namespace {
+
+/// Whether a flag of Intel's or AMD's extension is among those of the first processor. True where
+/// the file cannot be read: then only KVM itself can tell.
+bool has_virtualization(const std::filesystem::path& cpuinfo) {
+  std::ifstream lines(cpuinfo);
+  for (std::string line; std::getline(lines, line);) {
+    if (!line.starts_with("flags")) continue;
+    std::istringstream words(line);
+    for (std::string word; words >> word;)
+      if (word == "vmx" || word == "svm") return true;
+    return false;
+  }
+  return true;
+}
+
+}  // namespace
 
 result<UniqueFd> open_kvm(const std::filesystem::path& device) {
   UniqueFd opened(::open(device.c_str(), O_RDWR | O_CLOEXEC));
@@ -25,9 +46,16 @@ result<UniqueFd> open_kvm(const std::filesystem::path& device) {
   return opened;
 }
 
-result<void> probe_kvm(const std::filesystem::path& device) {
+result<void> probe_kvm(const std::filesystem::path& device, const std::filesystem::path& cpuinfo) {
   const auto opened = open_kvm(device);
-  return opened ? result<void>() : result<void>(opened.error());
+  if (!opened) return opened.error();
+  if (!has_virtualization(cpuinfo))
+    return error(ErrorCode::BackendUnavailable,
+                 device.string() +
+                     " runs guests in software here: the processor has neither vmx "
+                     "nor svm",
+                 "QEMU's emulation is faster; choose Backend::Kvm to use it all the same");
+  return {};
 }
 
 }  // namespace capsa::hypervisor

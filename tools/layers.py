@@ -29,8 +29,11 @@ FLOORS = {
 BACKENDS = {
     "": ("memory", "virtio", "runtime_dir"),
     "memory": (),
-    "runtime_dir": (),
+    "runtime_dir": ("program",),
     "block": (),
+    "program": (),
+    "firmware": (),
+    "image": ("program", "runtime_dir"),
     "virtio": ("memory", "block"),
     "vhost_user": ("memory", "virtio"),
     "qemu": ("", "memory", "virtio", "vhost_user", "runtime_dir"),

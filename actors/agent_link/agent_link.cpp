@@ -44,12 +44,13 @@ agent::Greeting greeting() {
 
 AgentLinkState::AgentLinkState(Self self, protocol::VsockActor vsock, protocol::VmUnit vm,
                                CallbackThread& callbacks,
-                               std::shared_ptr<protocol::EndedProcesses> ends)
+                               std::shared_ptr<protocol::EndedProcesses> ends, MakePool make_pool)
     : self_(self),
       vsock_(std::move(vsock)),
       vm_(std::move(vm)),
       callbacks_(callbacks),
-      ends_(std::move(ends)) {
+      ends_(std::move(ends)),
+      make_pool_(std::move(make_pool)) {
   self_->send(vsock_, protocol::bind_atom_v, kAgentPort, protocol::VsockEndpoint(self_));
 }
 
@@ -67,6 +68,10 @@ void AgentLinkState::on_exit() {
   });
   for (auto& [id, reading] : readings_)
     if (reading->promise.pending()) reading->promise.deliver(protocol::to_caf(untaken));
+  for (auto& [id, copy] : copies_)
+    copy->answer(why);
+  for (auto& [stream, kept] : kept_)
+    kept.fail_all(protocol::to_caf(why));
 }
 
 caf::result<void> AgentLinkState::ready() {
@@ -282,6 +287,19 @@ protocol::AgentLink::behavior_type AgentLinkState::make_behavior() {
           s.shutdown(ShutdownMode::PowerOff, std::chrono::seconds(5), std::move(done));
         });
       },
+      [this](open_atom, ExecSpec& spec) { return open(std::move(spec)); },
+      [this](read_atom, std::uint64_t id, std::uint32_t stream, caf::timespan timeout) {
+        return read_stream(id, stream, timeout);
+      },
+      [this](close_atom, std::uint64_t id, std::uint32_t stream) { close_stream(id, stream); },
+      [this](copy_to_atom, std::string& host_path, std::string& guest_path,
+             const CopyOptions& options) {
+        return copy_to(std::move(host_path), std::move(guest_path), options);
+      },
+      [this](copy_from_atom, std::string& guest_path, std::string& host_path,
+             const CopyOptions& options) {
+        return copy_from(std::move(guest_path), std::move(host_path), options);
+      },
       // -- the connection
       [this](accept_atom, ConnectionId connection, std::uint64_t credit) {
         on_accept(connection, credit);
@@ -310,6 +328,9 @@ protocol::AgentLink::behavior_type AgentLinkState::make_behavior() {
       },
       [this](taken_atom, std::uint64_t id, std::uint32_t stream, std::uint64_t bytes) {
         on_taken(id, stream, bytes);
+      },
+      [this](deadline_atom, std::uint64_t id, std::uint32_t stream, std::uint64_t reader) {
+        give_up_reading(id, stream, reader);
       },
       [this](connect_atom) { connect(); },
   };

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <actors/agent_link/copy.hpp>
+#include <actors/agent_link/kept_output.hpp>
 #include <actors/agent_link/processes.hpp>
 #include <actors/protocol/ended_processes.hpp>
 #include <actors/protocol/internal.hpp>
@@ -34,8 +36,12 @@ class AgentLinkState final : public agent::SessionOutput {
   static inline const char* name = "capsa.agent";
   using Self = protocol::AgentLink::base*;
 
+  /// Makes who touches the host's files for one copy.
+  using MakePool = std::function<std::shared_ptr<virtio::Executor>()>;
+
   AgentLinkState(Self self, protocol::VsockActor vsock, protocol::VmUnit vm,
-                 CallbackThread& callbacks, std::shared_ptr<protocol::EndedProcesses> ends);
+                 CallbackThread& callbacks, std::shared_ptr<protocol::EndedProcesses> ends,
+                 MakePool make_pool);
   ~AgentLinkState() override;
 
   protocol::AgentLink::behavior_type make_behavior();
@@ -82,6 +88,11 @@ class AgentLinkState final : public agent::SessionOutput {
   caf::result<T> ask(std::function<void(agent::Session&, agent::Callback<T>)> request);
   caf::result<ExecResult> exec(ExecSpec spec);
   caf::result<actors::StartedProcess> start(ExecSpec spec, OutputHandlers handlers);
+  /// Runs a process that has been noted; `on_end` may be empty.
+  caf::result<actors::StartedProcess> launch(const std::shared_ptr<RunningProcess>& process,
+                                             ExecSpec spec, agent::BytesCallback on_stdout,
+                                             agent::BytesCallback on_stderr,
+                                             std::function<void(const result<ExitStatus>&)> on_end);
   caf::result<ExitStatus> wait(std::uint64_t id);
   caf::result<void> write_stdin(std::uint64_t id, std::string bytes);
   caf::result<void> close_stdin(std::uint64_t id);
@@ -97,11 +108,34 @@ class AgentLinkState final : public agent::SessionOutput {
                std::span<const std::byte> bytes);
   void finish(std::uint64_t id, Reading& reading);
 
+  // -- trees and streams (trees_and_streams.cpp)
+  template <class Direction>
+  caf::result<CopyStats> copy(std::string host_path, std::string guest_path,
+                              const CopyOptions& options);
+  caf::result<CopyStats> copy_to(std::string host_path, std::string guest_path,
+                                 const CopyOptions& options);
+  caf::result<CopyStats> copy_from(std::string guest_path, std::string host_path,
+                                   const CopyOptions& options);
+  void on_copy_step(std::uint64_t id);
+  caf::result<actors::StartedProcess> open(ExecSpec spec);
+  caf::result<std::string> read_stream(std::uint64_t id, std::uint32_t stream,
+                                       caf::timespan timeout);
+  void give_up_reading(std::uint64_t id, std::uint32_t stream, std::uint64_t reader);
+  void close_stream(std::uint64_t id, std::uint32_t stream);
+  /// Somebody has taken so many bytes: the process may write as many more.
+  void on_read(std::uint64_t id, std::uint32_t stream, std::size_t bytes);
+  static capsa::error late();
+
+  // Ids of file transfers and copies, told apart from those of processes by their top bits.
+  static constexpr std::uint64_t kReading = 1ULL << 63;
+  static constexpr std::uint64_t kCopying = 1ULL << 62;
+
   Self self_;
   protocol::VsockActor vsock_;
   protocol::VmUnit vm_;
   CallbackThread& callbacks_;
   std::shared_ptr<protocol::EndedProcesses> ends_;
+  MakePool make_pool_;
 
   std::optional<protocol::ConnectionId> connection_;
   std::uint64_t credit_ = 0;
@@ -120,6 +154,11 @@ class AgentLinkState final : public agent::SessionOutput {
   ProcessTable processes_;
   std::map<std::uint64_t, std::shared_ptr<Reading>> readings_;
   std::uint64_t next_reading_ = 1;
+  std::map<std::uint64_t, std::shared_ptr<Copy>> copies_;
+  std::uint64_t next_copy_ = 1;
+  // By process and stream, until its reader has gone: who reads may come after the process's end.
+  std::map<std::pair<std::uint64_t, std::uint32_t>, KeptOutput> kept_;
+  std::uint64_t next_reader_ = 1;
 };
 
 }  // namespace capsa::agent_link

@@ -25,9 +25,6 @@ caf::error no_such_process() {
   return protocol::to_caf({ErrorCode::NotFound, "no such process, or it ended long ago"});
 }
 
-// Ids of file transfers, told apart from those of processes by the top bit.
-constexpr std::uint64_t kReading = 1ULL << 63;
-
 }  // namespace
 
 void AgentLinkState::with_session(std::function<void(agent::Session&)> run,
@@ -82,31 +79,41 @@ caf::result<ExecResult> AgentLinkState::exec(ExecSpec spec) {
 }
 
 caf::result<actors::StartedProcess> AgentLinkState::start(ExecSpec spec, OutputHandlers handlers) {
-  auto process = processes_.add();
+  const auto process = processes_.add();
   process->handlers = std::move(handlers);
+  const auto output = [this, process](std::uint32_t number, agent::Stream stream) {
+    const auto& sink = number == 0 ? process->handlers.on_stdout : process->handlers.on_stderr;
+    return [this, process, &sink, number, stream](std::span<const std::byte> bytes) {
+      if (!sink) {
+        session_->grant(process->request, stream, bytes.size());
+        return;
+      }
+      process->outstanding += bytes.size();
+      deliver(sink, process->id, number, bytes);
+    };
+  };
+  return launch(process, std::move(spec), output(0, agent::Stream::Output),
+                output(1, agent::Stream::Error), nullptr);
+}
+
+caf::result<actors::StartedProcess> AgentLinkState::launch(
+    const std::shared_ptr<RunningProcess>& process, ExecSpec spec, agent::BytesCallback on_stdout,
+    agent::BytesCallback on_stderr, std::function<void(const result<ExitStatus>&)> on_end) {
   process->started = self_->make_response_promise();
   auto promise = process->started;
-  const auto over = [this, process](result<ExitStatus> end) {
+  const auto over = [this, process, on_end = std::move(on_end)](result<ExitStatus> end) {
+    if (on_end) on_end(end);
     process->end = std::move(end);
     settle(*process);
   };
-  auto run = [this, process, over, spec = std::move(spec)](agent::Session& session) {
+  auto run = [this, process, over, spec = std::move(spec), on_stdout = std::move(on_stdout),
+              on_stderr = std::move(on_stderr)](agent::Session& session) {
     agent::ExecEvents events;
     events.started = [process](std::int64_t pid) {
       process->started.deliver(actors::StartedProcess{process->id, pid});
     };
-    const auto output = [this, process](const actors::Sink& sink, agent::Stream stream) {
-      return [this, process, &sink, stream](std::span<const std::byte> bytes) {
-        if (!sink) {
-          session_->grant(process->request, stream, bytes.size());
-          return;
-        }
-        process->outstanding += bytes.size();
-        deliver(sink, process->id, stream == agent::Stream::Output ? 0 : 1, bytes);
-      };
-    };
-    events.stdout_data = output(process->handlers.on_stdout, agent::Stream::Output);
-    events.stderr_data = output(process->handlers.on_stderr, agent::Stream::Error);
+    events.stdout_data = on_stdout;
+    events.stderr_data = on_stderr;
     events.stdin_room = [this, process](std::size_t) { process->pump(*session_); };
     events.stdin_closed = [process] {
       process->fail_writes({ErrorCode::ConnectionClosed, "the process reads no more input"});
@@ -287,6 +294,8 @@ void AgentLinkState::on_taken(std::uint64_t id, std::uint32_t stream, std::uint6
     reading->outstanding -= bytes;
     if (session_ && !reading->done) session_->grant(reading->request, agent::Stream::Output, bytes);
     finish(id, *reading);
+  } else if ((id & kCopying) != 0) {
+    on_copy_step(id);
   } else if (const auto process = processes_.find(id)) {
     process->outstanding -= bytes;
     if (session_ && !process->end)

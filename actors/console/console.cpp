@@ -21,8 +21,6 @@ namespace {
 constexpr std::size_t kUnwritten = 16U << 20;
 // One answer of "whatever is there": the whole ring at most.
 constexpr std::size_t kReadAtMost = OutputRing::kDefaultCapacity;
-// Reported whether asked for or not; but a loop does not look at an fd of which nothing is asked.
-constexpr std::uint32_t kReaderGone = EPOLLERR;
 
 void answer_text(caf::response_promise& promise, result<ConsoleMatch> match) {
   if (match.ok())
@@ -42,7 +40,7 @@ void ConsoleState::on_exit() {
   detach("the VM's actor has ended");
   waiters_.fail_all({ErrorCode::VmEnded, "the VM is gone"});
   for (const auto& [fd, pipe] : pipes_)
-    loop_.unwatch(fd);
+    pipe.to->close();
   pipes_.clear();
   if (wakeup_ != 0) loop_.cancel(wakeup_);
 }
@@ -170,19 +168,19 @@ caf::result<std::string> ConsoleState::read(caf::timespan timeout, Queue queue) 
 void ConsoleState::add_pipe(UniqueFd pipe) {
   if (!pipe) return;
   const int fd = pipe.get();
-  pipes_.insert_or_assign(fd, Pipe{std::move(pipe)});
-  loop_.watch(fd, kReaderGone, [this, fd](std::uint32_t events) {
-    if ((events & EPOLLERR) != 0)
+  auto to = std::make_unique<loop::ReaderPipe>(loop_, std::move(pipe));
+  to->watch([this, fd](bool gone) {
+    if (gone)
       drop_pipe(fd);
     else
       offer_to(fd);
     schedule_wakeup();
   });
+  pipes_.insert_or_assign(fd, Pipe{std::move(to)});
   offer_to(fd);
 }
 
 void ConsoleState::offer_to(int pipe) {
-  loop_.rearm(pipe, kReaderGone);
   const auto id = waiters_.offer(loop_.now(), [this, pipe](std::array<std::string_view, 2> bytes) {
     return write_pipe(pipe, bytes);
   });
@@ -192,19 +190,14 @@ void ConsoleState::offer_to(int pipe) {
 }
 
 std::size_t ConsoleState::write_pipe(int pipe, std::array<std::string_view, 2> bytes) {
+  auto& to = *pipes_.at(pipe).to;
   std::size_t done = 0;
-  for (auto piece : bytes) {
-    while (!piece.empty()) {
-      const auto n = ::write(pipe, piece.data(), piece.size());
-      if (n < 0 && errno == EINTR) continue;
-      if (n < 0 && errno == EAGAIN)
-        loop_.rearm(pipe, kReaderGone | EPOLLOUT);
-      else if (n < 0)
-        drop_pipe(pipe);
-      if (n < 0) return done;
-      done += static_cast<std::size_t>(n);
-      piece.remove_prefix(static_cast<std::size_t>(n));
-    }
+  for (const auto piece : bytes) {
+    const auto n = to.write(piece);
+    done += n;
+    if (n == piece.size()) continue;
+    if (to.gone()) drop_pipe(pipe);
+    return done;  // the rest when there is room again
   }
   if (done == 0)
     drop_pipe(pipe);  // the VM has ended, and with it the file
@@ -214,8 +207,8 @@ std::size_t ConsoleState::write_pipe(int pipe, std::array<std::string_view, 2> b
 }
 
 void ConsoleState::drop_pipe(int pipe) {
-  loop_.unwatch(pipe);
   const auto dropped = pipes_.extract(pipe);
+  dropped.mapped().to->close();
   waiters_.cancel(dropped.mapped().offer, {ErrorCode::Canceled, "the reader has gone"},
                   loop_.now());
 }

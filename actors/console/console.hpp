@@ -2,6 +2,7 @@
 
 #include <actors/console/core/waiters.hpp>
 #include <actors/loop/epoll_loop.hpp>
+#include <actors/loop/reader_pipe.hpp>
 #include <actors/protocol/internal.hpp>
 #include <array>
 #include <deque>
@@ -33,7 +34,7 @@ class ConsoleState {
   };
 
   struct Pipe {
-    UniqueFd fd;
+    std::unique_ptr<loop::ReaderPipe> to;
     Waiters::Id offer = 0;  // the last one; none is under way while the pipe is full
   };
 

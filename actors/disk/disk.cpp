@@ -1,6 +1,9 @@
 #include <actors/disk/disk.hpp>
 #include <actors/protocol/defaults.hpp>
 #include <actors/protocol/spawn.hpp>
+#include <backends/block/image_file.hpp>
+#include <backends/block/joined_store.hpp>
+#include <backends/block/new_image.hpp>
 #include <backends/block/raw_store.hpp>
 
 namespace capsa::disk {
@@ -20,12 +23,15 @@ DiskState::DiskState(Self self, loop::EpollLoop& loop, DiskPlan plan, protocol::
 
 void DiskState::open() {
   const DiskImage& image = plan_.image;
+  if (!plan_.layers.empty()) return open_layers();
   if (image.is_remote()) {
     block::NbdTarget target;
     target.uri = image.path.native();
     target.read_only = image.is_read_only;
     return connect(std::move(target));
   }
+  // Of one that is not written to nothing is to be forgotten.
+  if (image.is_overlay && !image.is_read_only) return open_overlay();
   if (image.effective_format() == ImageFormat::Raw) return open_raw();
   open_served();
 }
@@ -38,6 +44,14 @@ void DiskState::open_raw() {
   take_store(std::move(*store));
 }
 
+void DiskState::open_layers() {
+  const auto io = plan_.file_io();
+  if (!io.ok()) return fail(io.error());
+  auto store = block::JoinedStore::open(plan_.layers, *io);
+  if (!store.ok()) return fail(store.error());
+  take_store(std::move(*store));
+}
+
 void DiskState::open_served() {
   block::ImageServerConfig config;
   config.image = plan_.image.path;
@@ -45,8 +59,50 @@ void DiskState::open_served() {
   config.read_only = plan_.image.is_read_only;
   if (const auto checked = block::check_image(config.image, config.format, false); !checked.ok())
     return fail(checked.error());
-  auto process = ImageProcess::start(loop_, *plan_.spawner, config, plan_.directory, plan_.name,
-                                     [this](const capsa::error& why) { fail(why); });
+  serve(config);
+}
+
+/// What is written goes into an image that has no name, and so is gone with the process that serves
+/// it, however both end.
+void DiskState::open_overlay() {
+  std::uint64_t size = 0;
+  auto base = open_base(size);
+  if (!base.ok()) return fail(base.error());
+  const auto image = block::create_unnamed_qcow2(plan_.scratch, size);
+  if (!image.ok()) return fail(image.error());
+  block::ImageServerConfig config;
+  config.image = block::image_of_descriptor();
+  config.format = block::ImageFormat::Qcow2;
+  config.backing.push_back(std::move(*base));
+  config.throw_away = true;
+  serve(config, *image);
+}
+
+result<block::BackingImage> DiskState::open_base(std::uint64_t& size) {
+  block::BackingImage base;
+  base.path = plan_.image.path;
+  if (plan_.image.effective_format() == ImageFormat::Qcow2) {
+    base.format = block::ImageFormat::Qcow2;
+    if (const auto checked = block::check_image(base.path, base.format, false); !checked.ok())
+      return checked.error();
+    const auto known = block::image_size(base.path, base.format);
+    if (!known.ok()) return known.error();
+    size = *known;
+    return base;
+  }
+  // With the lock of every other raw disk, which QEMU's own would take for a writer's.
+  auto file = block::open_image(base.path, true);
+  if (!file.ok()) return file.error();
+  base_ = std::move(file->fd);
+  base.lock = false;
+  size = file->info.size;
+  return base;
+}
+
+void DiskState::serve(const block::ImageServerConfig& config, const UniqueFd& image) {
+  auto process = ImageProcess::start(
+      loop_, *plan_.spawner, config, plan_.directory, plan_.name,
+      [this](const capsa::error& why) { fail(why); }, image);
   if (!process.ok()) return fail(process.error());
   process_ = std::move(*process);
   block::NbdTarget target;
@@ -142,10 +198,11 @@ void DiskState::on_exit() {
   protocol::fail_all(waiting_, protocol::to_caf(why));
   if (at_rest_ || !link_) return;
   // Ended by a defect, not asked: what is in flight keeps the device until it is done.
-  loop_.post(
-      [link = std::move(link_), device = device_, process = std::shared_ptr(std::move(process_))] {
-        link->close([link, device, process] {});
-      });
+  loop_.post([link = std::move(link_), device = device_,
+              base = std::make_shared<UniqueFd>(std::move(base_)),
+              process = std::shared_ptr(std::move(process_))] {
+    link->close([link, device, base, process] {});
+  });
 }
 
 protocol::DiskUnit::behavior_type DiskState::make_behavior() {
@@ -155,9 +212,11 @@ protocol::DiskUnit::behavior_type DiskState::make_behavior() {
         actors::DiskStats stats;
         if (!device_) return stats;
         const auto& seen = device_->stats();
+        stats.size_bytes = device_->store().info().size;
         stats.reads = seen.reads;
         stats.writes = seen.writes;
         stats.flushes = seen.flushes;
+        stats.discards = seen.discards;
         stats.read_bytes = seen.read_bytes;
         stats.written_bytes = seen.written_bytes;
         stats.errors = seen.errors;

@@ -18,8 +18,11 @@ namespace capsa::disk {
 /// What a disk needs of its VM and of the runtime.
 struct DiskPlan {
   DiskImage image;
+  /// Where there are any: the partitions of a read-only disk, and `image` only names it.
+  std::vector<std::filesystem::path> layers;
   std::string name;  ///< "vda"; names its files in `directory`
   std::filesystem::path directory;
+  std::filesystem::path scratch;  ///< where an overlay grows
   std::uint16_t queues = 1;
   /// The file operations of this loop, shared by all its disks; on the loop.
   std::function<result<std::shared_ptr<block::FileIo>>()> file_io;
@@ -44,7 +47,11 @@ class DiskState {
  private:
   void open();
   void open_raw();
+  void open_layers();
   void open_served();
+  void open_overlay();
+  result<block::BackingImage> open_base(std::uint64_t& size);
+  void serve(const block::ImageServerConfig& config, const UniqueFd& image = {});
   void connect(block::NbdTarget target);
   void take_store(std::unique_ptr<block::BlockStore> store);
   void lost_server(const capsa::error& why);
@@ -58,6 +65,7 @@ class DiskState {
   loop::EpollLoop& loop_;
   DiskPlan plan_;
   protocol::LinkDevice link_device_;
+  UniqueFd base_;  // keeps the lock on an overlay's raw base
   std::unique_ptr<ImageProcess> process_;
   std::unique_ptr<block::NbdConnector> connector_;
   std::shared_ptr<virtio::blk::BlkDevice> device_;

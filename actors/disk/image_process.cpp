@@ -32,7 +32,8 @@ result<std::filesystem::path> find_program(const std::string& name) {
 result<std::unique_ptr<ImageProcess>> ImageProcess::start(Loop& loop, qemu::Spawner& spawner,
                                                           const block::ImageServerConfig& config,
                                                           const std::filesystem::path& directory,
-                                                          const std::string& name, Lost lost) {
+                                                          const std::string& name, Lost lost,
+                                                          const UniqueFd& image) {
   auto command = block::image_server_command(config, directory, name);
   if (!command) return command.error();
   auto listener = block::listen_for_image_server(command->socket);
@@ -50,6 +51,11 @@ result<std::unique_ptr<ImageProcess>> ImageProcess::start(Loop& loop, qemu::Spaw
   auto copy = qemu::duplicate_for_child(listener->get());
   if (!copy) return copy.error();
   request.fds.push_back({std::move(*copy), block::kListenerFd});
+  if (image) {
+    copy = qemu::duplicate_for_child(image.get());
+    if (!copy) return copy.error();
+    request.fds.push_back({std::move(*copy), block::kImageFd});
+  }
 
   auto process =
       std::unique_ptr<ImageProcess>(new ImageProcess(loop, std::move(*command), std::move(lost)));

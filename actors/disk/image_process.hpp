@@ -18,11 +18,13 @@ class ImageProcess {
   using Lost = std::function<void(capsa::error)>;
 
   /// Starts it. `directory` is private to the VM, `name` names the disk in it. What the socket
-  /// needs is there when this returns: whoever connects waits in its backlog.
+  /// needs is there when this returns: whoever connects waits in its backlog. `image` is what
+  /// block::image_of_descriptor() names, where the configuration does.
   static result<std::unique_ptr<ImageProcess>> start(Loop& loop, qemu::Spawner& spawner,
                                                      const block::ImageServerConfig& config,
                                                      const std::filesystem::path& directory,
-                                                     const std::string& name, Lost lost);
+                                                     const std::string& name, Lost lost,
+                                                     const UniqueFd& image = {});
   ImageProcess(const ImageProcess&) = delete;
   ImageProcess& operator=(const ImageProcess&) = delete;
   ~ImageProcess();

@@ -1,4 +1,5 @@
 #include <actors/facade/impl.hpp>
+#include <actors/facade/process_streams.hpp>
 
 #include <algorithm>
 
@@ -48,6 +49,20 @@ future<Process> AgentClient::start(ExecSpec spec, OutputHandlers handlers) const
       start_atom_v, std::move(spec), std::move(handlers));
 }
 
+future<ProcessStreams> AgentClient::open(ExecSpec spec) const {
+  return detail::ask_map<ProcessStreams, StartedProcess>(
+      *impl_->target, brief(*impl_),
+      [agent = impl_](const StartedProcess& started) {
+        const auto process =
+            std::make_shared<detail::ProcessImpl>(detail::ProcessImpl{agent, started});
+        const auto reader = [&](std::uint32_t stream) {
+          return StreamReader(std::make_shared<facade::ProcessStream>(process, stream));
+        };
+        return ProcessStreams{Process(process), reader(0), reader(1)};
+      },
+      open_atom_v, std::move(spec));
+}
+
 future<std::string> AgentClient::read_file(std::string path) const {
   return impl_->target->ask<std::string>(open_ended(*impl_), read_atom_v, std::move(path));
 }
@@ -87,6 +102,18 @@ future<void> AgentClient::remove(std::string path, bool recursive) const {
 
 future<void> AgentClient::rename(std::string from, std::string to) const {
   return impl_->target->ask<void>(brief(*impl_), rename_atom_v, std::move(from), std::move(to));
+}
+
+future<CopyStats> AgentClient::copy_to(std::filesystem::path host_path, std::string guest_path,
+                                       CopyOptions options) const {
+  return impl_->target->ask<CopyStats>(open_ended(*impl_), copy_to_atom_v, host_path.native(),
+                                       std::move(guest_path), options);
+}
+
+future<CopyStats> AgentClient::copy_from(std::string guest_path, std::filesystem::path host_path,
+                                         CopyOptions options) const {
+  return impl_->target->ask<CopyStats>(open_ended(*impl_), copy_from_atom_v, std::move(guest_path),
+                                       host_path.native(), options);
 }
 
 future<void> AgentClient::shutdown() const {

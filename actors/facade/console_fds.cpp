@@ -1,7 +1,7 @@
 #include <actors/facade/console_fds.hpp>
+#include <actors/facade/pipe.hpp>
 #include <actors/loop/epoll_loop.hpp>
 
-#include <fcntl.h>
 #include <sys/epoll.h>
 #include <unistd.h>
 
@@ -10,17 +10,6 @@
 namespace capsa::facade {
 
 namespace {
-
-struct Pipe {
-  UniqueFd read;
-  UniqueFd write;
-};
-
-result<Pipe> make_pipe() {
-  int fds[2];
-  if (::pipe2(fds, O_CLOEXEC | O_NONBLOCK) != 0) return error_from_errno(errno, "make a pipe");
-  return Pipe{UniqueFd(fds[0]), UniqueFd(fds[1])};
-}
 
 /// Carries a pipe to the console, one write at a time: the pipe fills up while the guest is slow.
 /// Holds the console's target and not its VM: an fd somebody forgot does not keep a VM alive.

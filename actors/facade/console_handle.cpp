@@ -22,6 +22,20 @@ future<std::string> match_text(const detail::ConsoleImpl& impl, std::string patt
       wait_for_atom_v, Lines{std::move(pattern)}, timeout);
 }
 
+/// What ConsoleReader reads.
+class ConsoleOut final : public detail::StreamSource {
+ public:
+  explicit ConsoleOut(std::shared_ptr<detail::ConsoleImpl> impl) : impl_(std::move(impl)) {}
+  future<std::string> read() override {
+    const caf::timespan timeout = impl_->vm->limit();
+    return impl_->target->ask<std::string>(net_below(timeout), read_atom_v, wait_atom_v, timeout);
+  }
+  result<UniqueFd> open_fd() override { return facade::reader_fd(impl_); }
+
+ private:
+  std::shared_ptr<detail::ConsoleImpl> impl_;
+};
+
 }  // namespace
 
 future<std::string> Console::wait_for(std::string pattern) {
@@ -71,21 +85,7 @@ future<void> Console::login(std::string user, std::optional<std::string> passwor
 }
 
 std::pair<ConsoleReader, ConsoleWriter> Console::split() {
-  return {ConsoleReader(impl_), ConsoleWriter(impl_)};
-}
-
-future<std::string> ConsoleReader::read() {
-  const caf::timespan timeout = impl_->vm->limit();
-  return impl_->target->ask<std::string>(net_below(timeout), read_atom_v, wait_atom_v, timeout);
-}
-
-result<int> ConsoleReader::fd() {
-  if (!fd_) {
-    auto made = facade::reader_fd(impl_);
-    if (!made.ok()) return made.error();
-    fd_ = std::make_shared<UniqueFd>(std::move(*made));
-  }
-  return fd_->get();
+  return {ConsoleReader(std::make_shared<ConsoleOut>(impl_)), ConsoleWriter(impl_)};
 }
 
 future<void> ConsoleWriter::write(std::string bytes) {

@@ -2,6 +2,8 @@
 
 #include <actors/facade/target.hpp>
 #include <actors/runtime/runtime_impl.hpp>
+#include <atomic>
+#include <capsa/pool.hpp>
 #include <capsa/status.hpp>
 #include <functional>
 #include <memory>
@@ -9,23 +11,31 @@
 
 namespace capsa::detail {
 
-/// An actor that hands a VM's events to a function on the callback thread, until it is dropped.
+/// An actor that hands the events of a VM or a pool to a function on the callback thread, until it
+/// is dropped.
 class SubscriptionImpl {
  public:
-  /// `name` is the VM's. Once the runtime is being shut down there is nothing to be heard any more.
+  /// `name` is the VM's or the pool's. Once the runtime is being shut down there is nothing to be
+  /// heard any more.
+  template <class Event>
   static std::shared_ptr<SubscriptionImpl> make(const RuntimeImpl& runtime, const std::string& name,
-                                                facade::Target& vm,
-                                                std::function<void(const VmEvent&)> on_event);
+                                                facade::Target& target,
+                                                std::function<void(const Event&)> on_event);
   ~SubscriptionImpl();
   SubscriptionImpl(const SubscriptionImpl&) = delete;
   SubscriptionImpl& operator=(const SubscriptionImpl&) = delete;
 
  private:
-  struct Shared;
-  SubscriptionImpl(std::shared_ptr<Shared> shared, caf::actor listener);
+  using Dropped = std::shared_ptr<std::atomic<bool>>;
+  SubscriptionImpl(Dropped dropped, caf::actor listener);
 
-  std::shared_ptr<Shared> shared_;
+  Dropped dropped_;
   caf::actor listener_;
 };
+
+extern template std::shared_ptr<SubscriptionImpl> SubscriptionImpl::make(
+    const RuntimeImpl&, const std::string&, facade::Target&, std::function<void(const VmEvent&)>);
+extern template std::shared_ptr<SubscriptionImpl> SubscriptionImpl::make(
+    const RuntimeImpl&, const std::string&, facade::Target&, std::function<void(const PoolEvent&)>);
 
 }  // namespace capsa::detail

@@ -83,6 +83,10 @@ future<std::string> VmHandle::kernel_log() const {
   return impl_->target().ask<std::string>(impl_->limit(kPatience), klog_atom_v);
 }
 
+future<VmStats> VmHandle::stats() const {
+  return impl_->target().ask<VmStats>(impl_->limit(kPatience), stats_atom_v);
+}
+
 std::optional<VsockSocket> VmHandle::vsock_socket(std::uint32_t port) const {
   for (const auto& config : impl_->plan().config.vsock_ports)
     if (config.port == port)

@@ -55,16 +55,38 @@ future<void> VmNetwork::remove_forward(PortForward forward) const {
                                std::move(forward));
 }
 
-future<void> VmNetwork::capture(const std::filesystem::path& file) const {
-  // Opened here: this may wait for a disk, or a reader of a pipe.
+namespace {
+
+/// In the caller's thread: this may wait for a disk, or a reader of a pipe.
+result<FdBox> open_new(const std::filesystem::path& file, const std::string& doing) {
   UniqueFd fd(::open(file.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
-  if (!fd) return future<void>::ready(error_from_errno(errno, "capture into " + file.string()));
+  if (!fd) return error_from_errno(errno, doing + " " + file.string());
+  return FdBox(std::move(fd));
+}
+
+}  // namespace
+
+future<void> VmNetwork::capture(const std::filesystem::path& file) const {
+  auto opened = open_new(file, "capture into");
+  if (!opened.ok()) return future<void>::ready(opened.error());
   return impl_->net_switch->ask<void>(impl_->vm->limit(kPatience), capture_atom_v, impl_->port,
-                                      FdBox(std::move(fd)));
+                                      std::move(*opened));
 }
 
 future<void> VmNetwork::stop_capture() const {
   return impl_->net_switch->ask<void>(impl_->vm->limit(kPatience), capture_atom_v, impl_->port,
+                                      FdBox());
+}
+
+future<void> VmNetwork::log_flows(const std::filesystem::path& file) const {
+  auto opened = open_new(file, "log flows into");
+  if (!opened.ok()) return future<void>::ready(opened.error());
+  return impl_->net_switch->ask<void>(impl_->vm->limit(kPatience), flows_atom_v, impl_->port,
+                                      std::move(*opened));
+}
+
+future<void> VmNetwork::stop_flow_log() const {
+  return impl_->net_switch->ask<void>(impl_->vm->limit(kPatience), flows_atom_v, impl_->port,
                                       FdBox());
 }
 

@@ -41,12 +41,14 @@ capsa::error killed() {
 }  // namespace
 
 MachineState::MachineState(Self self, loop::EpollLoop& loop, MakeMachine make,
-                           std::vector<UniqueFd> handed_over, UniqueFd serial, protocol::VmUnit vm)
+                           std::vector<UniqueFd> handed_over, UniqueFd serial,
+                           std::shared_ptr<virtio::Executor> slow, protocol::VmUnit vm)
     : self_(self),
       loop_(loop),
       make_(std::move(make)),
       handed_over_(std::move(handed_over)),
       serial_(std::move(serial)),
+      slow_(std::move(slow)),
       vm_(std::move(vm)),
       log_(kKernelLog) {
   self_->set_exit_handler([this](caf::exit_msg& message) { on_exit_message(message); });
@@ -156,6 +158,31 @@ hypervisor::Completion<void> MachineState::answer_later(caf::response_promise pr
   };
 }
 
+/// CPU times are read at once; how much memory is held takes its time, away from the loop.
+caf::result<protocol::UseBox> MachineState::use() {
+  if (!machine_) return protocol::to_caf(gone());
+  protocol::MachineUse use;
+  for (unsigned i = 0; i < controls_.size(); ++i) {
+    const auto stats = machine_->vcpu_stats(i);
+    if (!stats.ok()) return protocol::to_caf(stats.error());
+    use.cpu_time += stats->user + stats->system;
+  }
+  auto question = machine_->resident_memory();
+  if (!question.ok()) return protocol::to_caf(question.error());
+  std::erase_if(owed_, [](const auto& one) { return !one->pending(); });
+  const auto owed = std::make_shared<caf::response_promise>(self_->make_response_promise());
+  owed_.push_back(owed);
+  const auto answer = std::make_shared<result<std::uint64_t>>(0);
+  slow_->submit([answer, ask = std::move(*question)] { *answer = ask(); },
+                [owed, answer, use]() mutable {
+                  if (!owed->pending()) return;
+                  if (!answer->ok()) return owed->deliver(protocol::to_caf(answer->error()));
+                  use.resident_memory_bytes = **answer;
+                  owed->deliver(protocol::box(use));
+                });
+  return *owed;
+}
+
 caf::result<void> MachineState::set_paused(std::uint32_t who, bool paused) {
   if (!machine_) return protocol::to_caf(gone());
   if (who < controls_.size() && controls_[who]) {
@@ -199,6 +226,7 @@ protocol::MachineActor::behavior_type MachineState::make_behavior() {
         if (!stats.ok()) return to_caf(stats.error());
         return public_stats(*stats);
       },
+      [this](stats_atom) { return use(); },
       [this](pin_atom, std::uint32_t index,
              const std::vector<unsigned>& host_cpus) -> caf::result<void> {
         if (!machine_) return to_caf(gone());

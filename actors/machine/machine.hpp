@@ -4,6 +4,7 @@
 #include <actors/loop/epoll_loop.hpp>
 #include <actors/protocol/internal.hpp>
 #include <backends/hypervisor.hpp>
+#include <backends/virtio/device.hpp>
 #include <functional>
 #include <memory>
 #include <set>
@@ -23,9 +24,10 @@ class MachineState {
   using Self = protocol::MachineActor::base*;
 
   /// `handed_over`: descriptors that the machine borrows until it has started. `serial`: our end of
-  /// the serial port, to which the guest's kernel writes.
+  /// the serial port, to which the guest's kernel writes. `slow` runs what would hold up the loop.
   MachineState(Self self, loop::EpollLoop& loop, MakeMachine make,
-               std::vector<UniqueFd> handed_over, UniqueFd serial, protocol::VmUnit vm);
+               std::vector<UniqueFd> handed_over, UniqueFd serial,
+               std::shared_ptr<virtio::Executor> slow, protocol::VmUnit vm);
 
   protocol::MachineActor::behavior_type make_behavior();
   void on_exit();
@@ -38,6 +40,7 @@ class MachineState {
   void on_exit_message(caf::exit_msg& message);
   void on_ended(hypervisor::MachineEnd end);
   caf::result<void> set_paused(std::uint32_t who, bool paused);
+  caf::result<protocol::UseBox> use();
   hypervisor::Completion<void> answer_later(caf::response_promise promise);
 
   Self self_;
@@ -45,6 +48,7 @@ class MachineState {
   MakeMachine make_;
   std::vector<UniqueFd> handed_over_;
   UniqueFd serial_;
+  std::shared_ptr<virtio::Executor> slow_;
   protocol::VmUnit vm_;
 
   std::unique_ptr<hypervisor::Machine> machine_;

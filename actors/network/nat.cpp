@@ -5,14 +5,6 @@
 
 namespace capsa::network {
 
-namespace {
-
-// The host's addresses are asked anew while there is traffic: an address that is new is out of
-// reach of guests so much later at most.
-constexpr std::chrono::seconds kHostRefresh{5};
-
-}  // namespace
-
 NatState::NatState(Self self, loop::EpollLoop& loop, NatPlan plan, protocol::SwitchUnit to)
     : self_(self),
       loop_(loop),

@@ -33,7 +33,10 @@ struct NatPlan {
   std::vector<Upstream> resolvers;  ///< at least one
   std::vector<Station> stations;
   protocol::WireId wire = 0;
-  bool enabled = true;  ///< false: nothing leaves the network
+  bool enabled = true;  ///< false: nothing leaves the network by this gateway
+  /// Who leads out of it instead. Nothing comes in by port forwards then: the answers would leave
+  /// by another way.
+  std::optional<IpAddress> router;
 };
 
 /// The gateway of a virtual network: ARP, DHCP, router advertisements and DNS, and a NAT to the

@@ -23,6 +23,8 @@ result<void> NatState::enroll(const Station& station) {
     forwards_[station.wire].push_back(std::move(*opened));
   }
   station.guard->set_host_addresses(host_addresses());
+  // What leads out instead ends its flows itself.
+  if (plan_.router) return {};
   station.guard->on_abort([weak = std::weak_ptr(alive_)](const net::FrameBytes& frame) {
     if (const auto alive = weak.lock()) (*alive)->abort_flow(frame);
   });
@@ -84,6 +86,12 @@ result<PortForward> NatState::add_forward(protocol::WireId wire, const PortForwa
   if (station == nullptr)
     return capsa::error(ErrorCode::NotFound, "the VM has left this network",
                         "ask for VmHandle::network() again");
+  if (plan_.router)
+    return capsa::error(ErrorCode::UnsupportedFeature,
+                        "port forward " + to_string(spec) +
+                            ": nobody reaches a guest behind the "
+                            "host's own NAT",
+                        "use NetworkMode::user_nat()");
   auto opened = open_forward(*station, spec);
   if (!opened.ok()) return opened.error();
   forwards_[wire].push_back(*opened);

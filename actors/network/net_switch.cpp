@@ -36,6 +36,7 @@ void NetSwitchState::unplug(protocol::WireId wire) {
   const auto found = ports_.find(wire);
   if (found == ports_.end()) return;
   switch_.remove_port(found->second->id);
+  stop_flow_log(*found->second);
   ports_.erase(found);
 }
 
@@ -87,6 +88,26 @@ caf::result<void> NetSwitchState::capture(protocol::WireId wire, UniqueFd file) 
   return caf::unit;
 }
 
+caf::result<void> NetSwitchState::log_flows(protocol::WireId wire, UniqueFd file) {
+  Port* port = find(wire);
+  if (port == nullptr) return no_port();
+  if (!port->spec.guard)
+    return protocol::to_caf({ErrorCode::UnsupportedFeature, "this port knows no flows"});
+  stop_flow_log(*port);
+  if (!file) return caf::unit;
+  port->flows = std::make_unique<FlowFile>(loop_, std::move(file));
+  port->spec.guard->on_flow(
+      [to = port->flows.get()](const net::FlowBegin& flow) { to->write(flow); });
+  return caf::unit;
+}
+
+/// The guard outlives its port.
+void NetSwitchState::stop_flow_log(Port& port) {
+  if (!port.flows) return;
+  port.spec.guard->on_flow(nullptr);
+  port.flows.reset();
+}
+
 void NetSwitchState::on_exit() {
   while (!ports_.empty())
     unplug(ports_.begin()->first);
@@ -110,14 +131,19 @@ protocol::SwitchUnit::behavior_type NetSwitchState::make_behavior() {
       [this](capture_atom, WireId wire, const actors::FdBox& file) {
         return capture(wire, file.take());
       },
+      [this](flows_atom, WireId wire, const actors::FdBox& file) {
+        return log_flows(wire, file.take());
+      },
       // -- the wires
       [this](frames_atom, WireId wire, const FrameBox& box) {
         Port* port = find(wire);
         if (port == nullptr) return;
         port->egress.wire.handled(box.batch->size());
         switch_.forward(port->id, std::move(*box.batch), loop_.now());
-        for (const auto& [id, one] : ports_)
+        for (const auto& [id, one] : ports_) {
           if (one->capture) one->capture->flush();
+          if (one->flows) one->flows->flush();
+        }
       },
       [this](grant_atom, WireId wire, std::uint32_t frames) {
         if (Port* port = find(wire)) port->egress.wire.granted(frames);

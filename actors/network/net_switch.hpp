@@ -1,6 +1,7 @@
 #pragma once
 
 #include <actors/loop/epoll_loop.hpp>
+#include <actors/network/flow_file.hpp>
 #include <actors/network/port_capture.hpp>
 #include <actors/network/vm_guard.hpp>
 #include <actors/network/wire.hpp>
@@ -37,6 +38,7 @@ class NetSwitchState {
     WireEgress egress;
     net::PortId id;
     std::unique_ptr<Capture> capture;
+    std::unique_ptr<FlowFile> flows;
   };
 
   void plug(protocol::WireId wire, const protocol::PortSpec& spec,
@@ -46,6 +48,8 @@ class NetSwitchState {
   caf::result<NetworkStats> stats(protocol::WireId wire);
   caf::result<void> set_policy(protocol::WireId wire, NetworkPolicy policy);
   caf::result<void> capture(protocol::WireId wire, UniqueFd file);
+  caf::result<void> log_flows(protocol::WireId wire, UniqueFd file);
+  static void stop_flow_log(Port& port);
   caf::error no_port() const;
 
   Self self_;

@@ -74,7 +74,8 @@ result<NatPlan> plan_gateway(NetworkHost& host, const GatewayRequest& request) {
   NatPlan out;
   out.wire = host.next_wire();
   out.resolvers = std::move(*resolvers);
-  out.enabled = request.nat;
+  out.enabled = request.nat && !request.router;
+  out.router = request.router;
   out.gateway.mac = gateway_mac(addresses.gateway);
   out.gateway.address = addresses.gateway;
 
@@ -102,7 +103,7 @@ result<NatPlan> plan_gateway(NetworkHost& host, const GatewayRequest& request) {
   out.dhcp.network = addresses.subnet;
   out.dhcp.first = addresses.dhcp_start;
   out.dhcp.last = addresses.dhcp_end;
-  if (request.nat) out.dhcp.router = addresses.gateway;
+  if (request.nat) out.dhcp.router = request.router.value_or(addresses.gateway);
   out.dhcp.dns = {addresses.gateway};
   return out;
 }
@@ -144,7 +145,8 @@ MemberPlan plan_member(NetworkHost& host, const NatPlan& network, MemberRequest 
   out.interface.mac = station.mac.to_string();
   out.interface.address = station.address.to_string();
   out.interface.prefix = network.nat.subnet.prefix();
-  out.interface.gateway = network.gateway.address.to_string();
+  out.interface.gateway = network.router.value_or(network.gateway.address).to_string();
+  out.resolver = network.gateway.address.to_string();
   return out;
 }
 

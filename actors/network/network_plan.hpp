@@ -15,6 +15,8 @@ struct GatewayRequest {
   std::optional<IpNetwork> prefix6;  ///< a /64; none: no IPv6
   std::vector<std::string> resolvers;
   bool nat = true;
+  /// Who leads out of it in place of a NAT of ours.
+  std::optional<IpAddress> router;
   bool host_loopback = false;
 };
 
@@ -39,6 +41,7 @@ struct MemberPlan {
   Station station;
   NetPortPlan card;
   InterfaceSpec interface;  ///< for a guest without a DHCP client
+  std::string resolver;     ///< for such a guest, too
 };
 MemberPlan plan_member(NetworkHost& host, const NatPlan& network, MemberRequest request);
 

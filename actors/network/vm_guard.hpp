@@ -32,6 +32,10 @@ class VmGuard final : public net::Filter {
   net::FilterVerdict on_ingress(net::Frame& frame, Time now) override;
   net::FilterVerdict on_egress(net::Frame& frame, Time now) override;
 
+  /// Told of every flow, for a flow log; none: of none.
+  void on_flow(std::function<void(const net::FlowBegin&)> callback) {
+    guard_.on_flow(std::move(callback));
+  }
   void set_policy(NetworkPolicy policy) { guard_.set_policy(std::move(policy)); }
   void set_host_addresses(const std::vector<IpAddress>& addresses);
   void set_forwards(std::vector<net::ForwardedPort> forwards) {

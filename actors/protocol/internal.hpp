@@ -40,7 +40,27 @@ struct MachineReport {
   std::string kernel_log;
 };
 using EndBox = Box<MachineReport>;
+/// What a machine has used of the host.
+struct MachineUse {
+  std::chrono::nanoseconds cpu_time{0};     ///< of all vCPUs
+  std::uint64_t resident_memory_bytes = 0;  ///< see VmStats
+};
+using UseBox = Box<MachineUse>;
+/// A VM as metrics show it.
+struct VmScrape {
+  std::string id;
+  std::string name;
+  VmStatus status;
+  std::optional<VmStats> stats;  ///< while its machine runs
+};
+using ScrapeBox = Box<VmScrape>;
 using SetupBox = Box<SetupSpec>;
+/// A VM that was made for a pool, Created, and what destroys it when it is dropped.
+struct PoolMember {
+  caf::strong_actor_ptr vm;
+  actors::ReservedVm reserved;
+};
+using MadeBox = Box<result<PoolMember>>;
 
 }  // namespace capsa::protocol
 
@@ -49,6 +69,9 @@ CAF_BEGIN_TYPE_ID_BLOCK(capsa_internal, caf::first_custom_type_id + 700)
 CAF_ADD_TYPE_ID(capsa_internal, (capsa::protocol::VcpuInfos))
 CAF_ADD_TYPE_ID(capsa_internal, (capsa::protocol::EndBox))
 CAF_ADD_TYPE_ID(capsa_internal, (capsa::protocol::SetupBox))
+CAF_ADD_TYPE_ID(capsa_internal, (capsa::protocol::UseBox))
+CAF_ADD_TYPE_ID(capsa_internal, (capsa::protocol::ScrapeBox))
+CAF_ADD_TYPE_ID(capsa_internal, (capsa::protocol::MadeBox))
 
 CAF_ADD_ATOM(capsa_internal, capsa::protocol, boot_atom, "boot")
 CAF_ADD_ATOM(capsa_internal, capsa::protocol, button_atom, "button")
@@ -68,12 +91,18 @@ CAF_ADD_ATOM(capsa_internal, capsa::protocol, reset_atom, "reset")
 CAF_ADD_ATOM(capsa_internal, capsa::protocol, closed_atom, "closed")
 CAF_ADD_ATOM(capsa_internal, capsa::protocol, taken_atom, "taken")
 CAF_ADD_ATOM(capsa_internal, capsa::protocol, flow_atom, "flow")
+CAF_ADD_ATOM(capsa_internal, capsa::protocol, scrape_atom, "scrape")
+CAF_ADD_ATOM(capsa_internal, capsa::protocol, made_atom, "made")
+CAF_ADD_ATOM(capsa_internal, capsa::protocol, poke_atom, "poke")
 
 CAF_END_TYPE_ID_BLOCK(capsa_internal)
 
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(capsa::protocol::VcpuInfos)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(capsa::protocol::EndBox)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(capsa::protocol::SetupBox)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(capsa::protocol::UseBox)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(capsa::protocol::ScrapeBox)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(capsa::protocol::MadeBox)
 
 namespace capsa::protocol {
 
@@ -119,6 +148,7 @@ using MachineActor = caf::typed_actor<
     caf::reacts_to<pause_atom, std::uint32_t>, caf::reacts_to<resume_atom, std::uint32_t>,
     caf::reacts_to<button_atom>, caf::reacts_to<kill_atom>,
     caf::replies_to<stats_atom, std::uint32_t>::with<VcpuStats>,
+    caf::replies_to<stats_atom>::with<UseBox>,
     caf::reacts_to<pin_atom, std::uint32_t, std::vector<unsigned>>,
     caf::replies_to<klog_atom>::with<std::string>>;
 
@@ -130,6 +160,8 @@ using AgentLink = AgentActor::extend_with<VsockEndpoint>::extend<
     caf::replies_to<read_atom, std::string>::with<std::string>,
     /// the user's function is done with so many bytes of a request's output (0) or error stream (1)
     caf::reacts_to<taken_atom, std::uint64_t, std::uint32_t, std::uint64_t>,
+    /// process, stream, reader: it has waited long enough
+    caf::reacts_to<deadline_atom, std::uint64_t, std::uint32_t, std::uint64_t>,
     /// try again to connect
     caf::reacts_to<connect_atom>>;
 
@@ -144,18 +176,36 @@ using ConsoleUnit = ConsoleActor::extend<
     caf::reacts_to<read_atom, FdBox>>;
 
 /// The VM as its own units see it.
-using VmUnit = VmActor::extend<caf::reacts_to<ended_atom, EndBox>,
-                               /// the agent said hello / is gone
-                               caf::reacts_to<ready_atom>, caf::reacts_to<lost_atom, std::string>,
-                               caf::reacts_to<grace_atom, std::uint64_t>,
-                               caf::reacts_to<deadline_atom, std::uint64_t>,
-                               /// the machine has had its time to say why the agent is gone
-                               caf::reacts_to<lost_atom, std::uint64_t>,
-                               /// press the power button again
-                               caf::reacts_to<button_atom, std::uint64_t>,
-                               /// the network's policy has denied or logged something
-                               caf::reacts_to<flow_atom, VmEvent>,
-                               /// the last handle is gone
-                               caf::reacts_to<drop_atom>>;
+using VmUnit = VmActor::extend<
+    caf::reacts_to<ended_atom, EndBox>,
+    /// the agent said hello / is gone
+    caf::reacts_to<ready_atom>, caf::reacts_to<lost_atom, std::string>,
+    caf::reacts_to<grace_atom, std::uint64_t>, caf::reacts_to<deadline_atom, std::uint64_t>,
+    /// the machine has had its time to say why the agent is gone
+    caf::reacts_to<lost_atom, std::uint64_t>,
+    /// press the power button again
+    caf::reacts_to<button_atom, std::uint64_t>,
+    /// the network's policy has denied or logged something
+    caf::reacts_to<flow_atom, VmEvent>,
+    /// answered when the guest is as build() was asked for: its
+    /// machine runs, its agent has answered, its shares are mounted,
+    /// its command runs, whatever of this it has
+    caf::reacts_to<ready_atom, wait_atom>, caf::replies_to<scrape_atom>::with<ScrapeBox>,
+    /// the last handle is gone
+    caf::reacts_to<drop_atom>>;
+
+/// A pool as its handles and its runtime see it.
+using PoolUnit = PoolActor::extend<
+    /// answered when all of its VMs have been available at once for the first time; with the first
+    /// failure, and nothing left, where one has not come up
+    caf::reacts_to<ready_atom>,
+    /// member, and its VM or why there is none
+    caf::reacts_to<made_atom, std::uint64_t, MadeBox>,
+    /// something may be due
+    caf::reacts_to<poke_atom, std::uint64_t>,
+    /// the last handle is gone
+    caf::reacts_to<drop_atom>,
+    /// the runtime is being shut down
+    caf::reacts_to<close_atom>>;
 
 }  // namespace capsa::protocol

@@ -93,6 +93,11 @@ using SwitchUnit = actors::NetSwitchActor::extend_with<WireEndActor>::extend<
 /// A VM's network card.
 using NetPortUnit = WireEndActor;
 
+/// The way to the host's kernel.
+using UplinkUnit = WireEndActor::extend<
+    /// answered when the kernel is a NAT
+    caf::reacts_to<actors::ready_atom>>;
+
 /// The gateway of a network, with its services and the NAT.
 using NatUnit = actors::NatActor::extend_with<WireEndActor>::extend<
     /// a VM joins, with its forwards open when this is answered; a VM leaves

@@ -45,6 +45,12 @@ class Callbacks : public std::enable_shared_from_this<Callbacks> {
     lock.unlock();  // before it is joined: its last piece of work takes the lock
   }
 
+  /// Functions that wait for their turn, and the one that runs.
+  std::size_t queued() const {
+    std::lock_guard lock(mutex_);
+    return queued_;
+  }
+
   /// For units that end before stop().
   CallbackThread& thread() { return *thread_; }
 
@@ -68,7 +74,7 @@ class Callbacks : public std::enable_shared_from_this<Callbacks> {
     return thread_ && thread_->on_this_thread();
   }
 
-  std::mutex mutex_;  // guards what follows
+  mutable std::mutex mutex_;  // guards what follows
   std::condition_variable idle_;
   std::size_t queued_ = 0;
   bool stopped_ = false;

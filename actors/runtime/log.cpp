@@ -1,4 +1,5 @@
 #include <actors/runtime/log.hpp>
+#include <actors/values/text.hpp>
 
 #include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
@@ -35,13 +36,14 @@ Log::Log(LogLevel level, std::function<void(const LogRecord&)> sink)
 }
 
 void Log::write(LogLevel level, std::string_view component, std::string_view event,
-                std::string message) const {
+                std::string message, std::string_view vm) const {
   if (level < level_ || level_ == LogLevel::Off) return;
   if (sink_) {
-    sink_({level, component, event, std::move(message)});
-  } else {
-    logger_->log(to_spdlog(level), "[{}] {}: {}", component, event, message);
+    sink_({level, component, event, vm, std::move(message)});
+    return;
   }
+  const std::string about = vm.empty() ? "" : " vm=" + text::quote(vm);
+  logger_->log(to_spdlog(level), "component={} event={}{} {}", component, event, about, message);
 }
 
 }  // namespace capsa

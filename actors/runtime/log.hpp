@@ -11,13 +11,14 @@ class logger;
 
 namespace capsa {
 
-/// Log lines with a component and a stable event id, to the user's function or, through spdlog, to
-/// standard error. Thread-safe.
+/// Log lines with a component, a stable event id and the VM that they are about, to the user's
+/// function or, through spdlog, to standard error. Thread-safe.
 class Log {
  public:
   Log(LogLevel level, std::function<void(const LogRecord&)> sink);
+  /// `vm`: its name; empty where the line is about none.
   void write(LogLevel level, std::string_view component, std::string_view event,
-             std::string message) const;
+             std::string message, std::string_view vm = {}) const;
 
  private:
   LogLevel level_;

@@ -70,6 +70,8 @@ RuntimeImpl::Parts::Parts(const RuntimeOptions& options, caf::actor_system* borr
 std::string RuntimeImpl::Live::names() const {
   std::string out;
   const auto add = [&out](const std::string& name) { out += (out.empty() ? "" : ", ") + name; };
+  for (const auto& [id, pool] : pools)
+    add(pool.second);
   for (const auto& [id, vm] : vms)
     add(vm.second);
   for (const auto& [id, listener] : listeners)
@@ -89,15 +91,23 @@ void RuntimeImpl::Parts::shutdown() {
     std::lock_guard lock(live->mutex);
     live->closed = true;
   });
+  std::vector<caf::actor> pools;
   std::vector<caf::actor> vms;
   {
     std::lock_guard lock(live->mutex);
+    for (const auto& [id, pool] : live->pools)
+      pools.push_back(caf::actor_cast<caf::actor>(pool.first));
     for (const auto& [id, vm] : live->vms)
       vms.push_back(caf::actor_cast<caf::actor>(vm.first));
   }
+  // Pools first: to them a VM that ends is one to be replaced.
+  for (const auto& pool : pools)
+    if (pool) caf::anon_send<caf::message_priority::high>(pool, actors::close_atom_v);
   for (const auto& vm : vms)
     if (vm) caf::anon_send<caf::message_priority::high>(vm, protocol::drop_atom_v);
-  vms.clear();  // outside of the lock, which an actor takes where its last reference goes
+  // Outside of the lock, which an actor takes where its last reference goes.
+  pools.clear();
+  vms.clear();
   std::string left;
   {
     std::unique_lock lock(live->mutex);
@@ -158,11 +168,11 @@ std::function<void(std::function<void()>)> RuntimeImpl::post() const {
   };
 }
 
-caf::strong_actor_ptr RuntimeImpl::add(Actors Live::*where, std::string name,
-                                       const Spawn& spawn) const {
+caf::strong_actor_ptr RuntimeImpl::add(Parts& parts, Actors Live::*where, std::string name,
+                                       const Spawn& spawn) {
   caf::strong_actor_ptr actor;
-  parts_->owner.call([&] {
-    const auto& live = parts_->live;
+  parts.owner.call([&] {
+    const auto& live = parts.live;
     {
       std::lock_guard lock(live->mutex);
       if (live->closed) return;
@@ -182,17 +192,35 @@ caf::strong_actor_ptr RuntimeImpl::add(Actors Live::*where, std::string name,
   return actor;
 }
 
-caf::strong_actor_ptr RuntimeImpl::add_vm(std::string name, const Spawn& spawn) const {
-  return add(&Live::vms, std::move(name), spawn);
+RuntimeImpl::AddVm RuntimeImpl::vm_adder() const {
+  return [weak = std::weak_ptr<Parts>(parts_)](std::string name, const Spawn& spawn) {
+    const auto parts = weak.lock();
+    return parts ? add(*parts, &Live::vms, std::move(name), spawn) : caf::strong_actor_ptr();
+  };
+}
+
+caf::strong_actor_ptr RuntimeImpl::add_pool(std::string name, const Spawn& spawn) const {
+  return add(*parts_, &Live::pools, std::move(name), spawn);
 }
 
 caf::strong_actor_ptr RuntimeImpl::add_listener(std::string name, const Spawn& spawn) const {
-  return add(&Live::listeners, std::move(name), spawn);
+  return add(*parts_, &Live::listeners, std::move(name), spawn);
 }
 
 std::size_t RuntimeImpl::live_vms() const {
   std::lock_guard lock(parts_->live->mutex);
   return parts_->live->vms.size();
+}
+
+std::vector<caf::strong_actor_ptr> RuntimeImpl::vms() const {
+  std::vector<caf::strong_actor_ptr> out;
+  {
+    std::lock_guard lock(parts_->live->mutex);
+    for (const auto& [id, vm] : parts_->live->vms)
+      out.push_back(caf::actor_cast<caf::strong_actor_ptr>(vm.first));
+  }
+  std::erase(out, nullptr);  // those that end right now
+  return out;
 }
 
 void RuntimeImpl::shutdown() {

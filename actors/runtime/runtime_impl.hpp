@@ -7,6 +7,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <vector>
 
 namespace capsa::detail {
 
@@ -31,11 +32,17 @@ class RuntimeImpl {
   std::function<void(std::function<void()>)> post() const;
 
   using Spawn = std::function<caf::strong_actor_ptr()>;
-  /// Spawns the actor of a VM and notes it until it ends. Null once shutdown has begun.
-  caf::strong_actor_ptr add_vm(std::string name, const Spawn& spawn) const;
+  using AddVm = std::function<caf::strong_actor_ptr(std::string name, const Spawn& spawn)>;
+  /// Spawns the actor of a VM and notes it until it ends. Null once shutdown has begun. Does not
+  /// hold the runtime; not on the owner's thread.
+  AddVm vm_adder() const;
+  /// The same for an actor that makes VMs; shutdown() sends it close_atom before they are dropped.
+  caf::strong_actor_ptr add_pool(std::string name, const Spawn& spawn) const;
   /// The same for an actor that hears of a VM's events and ends with the VM, behind the last one.
   caf::strong_actor_ptr add_listener(std::string name, const Spawn& spawn) const;
   std::size_t live_vms() const;
+  /// The actors of those VMs.
+  std::vector<caf::strong_actor_ptr> vms() const;
 
   /// Ordered: no new VMs; every VM is killed and waited for, and all that has to do with one; then
   /// loops and threads end, the callback thread last, when it has run all that is queued. What is
@@ -48,11 +55,12 @@ class RuntimeImpl {
   using Actors = std::map<caf::actor_id, std::pair<caf::actor_addr, std::string>>;
   /// What shutdown() waits for.
   struct Live {
-    bool empty() const { return vms.empty() && listeners.empty() && !lent; }
+    bool empty() const { return pools.empty() && vms.empty() && listeners.empty() && !lent; }
     std::string names() const;
 
     std::mutex mutex;  // guards the rest
     std::condition_variable gone;
+    Actors pools;
     Actors vms;
     Actors listeners;
     bool lent = false;    // the services, to whoever has called services()
@@ -75,7 +83,8 @@ class RuntimeImpl {
     std::shared_ptr<Services> lent;  // the same ones; the last copy to go only tells `live`
   };
 
-  caf::strong_actor_ptr add(Actors Live::*where, std::string name, const Spawn& spawn) const;
+  static caf::strong_actor_ptr add(Parts& parts, Actors Live::*where, std::string name,
+                                   const Spawn& spawn);
 
   std::shared_ptr<Parts> parts_;
 };

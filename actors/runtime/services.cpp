@@ -2,6 +2,7 @@
 #include <actors/runtime/services.hpp>
 
 #include <algorithm>
+#include <cstdlib>
 
 namespace capsa {
 
@@ -56,6 +57,14 @@ Services::~Services() {
 
 loop::EpollLoop& Services::next_loop() {
   return *loops_[next_loop_++ % loops_.size()];
+}
+
+std::filesystem::path Services::scratch_dir() const {
+  std::error_code ignored;
+  if (!options.scratch_dir.empty()) return std::filesystem::absolute(options.scratch_dir, ignored);
+  const char* const chosen = std::getenv("TMPDIR");
+  // Not /tmp, which is often in memory.
+  return chosen != nullptr && *chosen == '/' ? chosen : "/var/tmp";
 }
 
 result<std::shared_ptr<block::FileIo>> Services::file_io(loop::EpollLoop& loop) {

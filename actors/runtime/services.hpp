@@ -23,6 +23,12 @@ class NetworkHost;
 
 namespace capsa {
 
+/// What has happened to the VMs of a runtime since its start.
+struct VmCounters {
+  std::atomic<std::uint64_t> boots{0};     ///< machines that ran
+  std::atomic<std::uint64_t> failures{0};  ///< VMs that became Failed
+};
+
 /// What all units of a runtime share. Outlives every actor. Not destroyed on one of its own
 /// threads, which it joins.
 class Services {
@@ -38,13 +44,18 @@ class Services {
   caf::actor_system& system;
   const RuntimeOptions options;
   Log log;
+  VmCounters counters;
   RuntimeDir runtime_dir;
   CallbackThread& callbacks = callbacks_->thread();
 
   loop::EpollLoop& next_loop();
+  std::size_t loops() const noexcept { return loops_.size(); }
+  std::size_t callbacks_queued() const { return callbacks_->queued(); }
   network::NetworkHost& network() { return *network_; }
   loop::FilePool& files() { return *files_; }
   qemu::Spawner& spawner() { return *spawner_; }
+  /// Where what may become large and is to go with its VM is kept.
+  std::filesystem::path scratch_dir() const;
   /// The file operations of all disks on a loop; on that loop. There as long as somebody has it.
   result<std::shared_ptr<block::FileIo>> file_io(loop::EpollLoop& loop);
 
@@ -53,6 +64,7 @@ class Services {
   /// CIDs 0 to 2 are taken (vsock(7)).
   std::uint32_t next_cid() { return next_cid_++; }
   std::uint64_t next_vm() { return next_vm_++; }
+  std::uint64_t next_pool() { return next_pool_++; }
   network::Clusters& clusters() { return *clusters_; }
 
  private:
@@ -64,6 +76,7 @@ class Services {
   std::atomic<std::size_t> next_loop_{0};
   std::atomic<std::uint32_t> next_cid_{3};
   std::atomic<std::uint64_t> next_vm_{1};
+  std::atomic<std::uint64_t> next_pool_{1};
   std::mutex mutex_;  // guards qemu_ and file_io_
   std::map<loop::EpollLoop*, std::weak_ptr<block::FileIo>> file_io_;
   std::optional<result<qemu::QemuInfo>> qemu_;

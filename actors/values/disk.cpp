@@ -23,6 +23,7 @@ std::string to_string(const DiskImage& image) {
   return "DiskImage{path=" + text::quote(image.path.native()) +
          ", format=" + (image.is_remote() ? "remote" : to_string(image.effective_format())) +
          ", read_only=" + (image.is_read_only ? "yes" : "no") +
+         ", overlay=" + (image.is_overlay ? "yes" : "no") +
          ", serial=" + text::quote(image.serial) + "}";
 }
 

@@ -1,6 +1,7 @@
 #include <actors/values/text.hpp>
 #include <algorithm>
 #include <capsa/kernel_command_line.hpp>
+#include <ostream>
 
 namespace capsa {
 namespace {
@@ -58,6 +59,14 @@ result<std::vector<std::string>> split_words(std::string_view line, std::string_
   }
   if (!word.empty()) words.push_back(std::move(word));
   return words;
+}
+
+/// Without the quotes that the kernel takes out: those around the word, or around its value.
+std::string_view unquoted(std::string_view text) noexcept {
+  if (!text.starts_with('"')) return text;
+  text.remove_prefix(1);
+  if (text.ends_with('"')) text.remove_suffix(1);
+  return text;
 }
 
 result<std::string> render_word(const std::string& key, const std::optional<std::string>& value) {
@@ -119,6 +128,44 @@ void KernelCommandLine::add_flag(std::string flag) {
   const auto added = std::find_if(arguments_.rbegin(), arguments_.rend(),
                                   [&](const Argument& a) { return same_key(a.key, flag); });
   added->value.reset();
+}
+
+result<KernelCommandLine> KernelCommandLine::parse(std::string_view line) {
+  // What /proc/cmdline and files end with.
+  while (line.ends_with('\n'))
+    line.remove_suffix(1);
+  const auto words = split_words(line, "the line");
+  if (!words) return words.error();
+  KernelCommandLine out;
+  for (const auto& each : *words) {
+    const auto word = unquoted(each);
+    const auto equals = word.find('=');
+    const std::string key(word.substr(0, equals));
+    std::optional<std::string> value;
+    if (equals != std::string_view::npos) value.emplace(unquoted(word.substr(equals + 1)));
+    if (const auto again = render_word(key, value); !again) return again.error();
+    if (value)
+      out.set(key, std::move(*value));
+    else
+      out.add_flag(key);
+  }
+  return out;
+}
+
+std::string to_string(const KernelCommandLine& line) {
+  if (line.override_)
+    return split_words(*line.override_, {}) ? *line.override_ : text::quote(*line.override_);
+  std::string out;
+  for (const auto& [key, value] : line.arguments_) {
+    if (!out.empty()) out += ' ';
+    const auto word = render_word(key, value);
+    out += word ? *word : text::quote(key + (value ? '=' + *value : std::string()));
+  }
+  return out;
+}
+
+std::ostream& operator<<(std::ostream& out, const KernelCommandLine& line) {
+  return out << to_string(line);
 }
 
 result<std::string> KernelCommandLine::render(std::string_view defaults,

@@ -80,6 +80,16 @@ result<NetworkAddresses> network_addresses(const ClusterConfig& config) {
   return complete(config, 1);
 }
 
+result<NetworkAddresses> network_addresses(const HostNatConfig& config, const IpNetwork& chosen) {
+  UserNatConfig all;
+  all.subnet = config.subnet.empty() ? chosen.to_string() : config.subnet;
+  return network_addresses(all);
+}
+
+IpAddress host_address(const NetworkAddresses& addresses) {
+  return IpAddress::v4(addresses.subnet.address().to_v4() + 1);
+}
+
 result<ResolverAddress> parse_resolver(std::string_view text) {
   std::string_view address = text;
   std::string_view port;

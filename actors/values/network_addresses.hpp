@@ -19,6 +19,11 @@ struct NetworkAddresses {
 /// what was given, what is allowed.
 result<NetworkAddresses> network_addresses(const UserNatConfig& config);
 result<NetworkAddresses> network_addresses(const ClusterConfig& config);
+/// Of the network that was chosen where `config` leaves it open.
+result<NetworkAddresses> network_addresses(const HostNatConfig& config, const IpNetwork& chosen);
+
+/// Where the host itself is in such a network: its first address.
+IpAddress host_address(const NetworkAddresses& addresses);
 
 /// A resolver to ask.
 struct ResolverAddress {

@@ -75,6 +75,13 @@ std::string to_string(const LinuxDirectBootConfig& boot) {
          (boot.root_disk ? ", root_disk=" + to_string(*boot.root_disk) : "") + "}";
 }
 
+std::string to_string(const UefiBootConfig& boot) {
+  return "UefiBootConfig{disk=" + to_string(boot.disk) + ", efi_variable_store=" +
+         (boot.efi_variable_store ? text::quote(boot.efi_variable_store->native()) : "its own") +
+         ", create_variable_store=" + yes_or_no(boot.create_variable_store) +
+         ", secure_boot=" + yes_or_no(boot.secure_boot) + "}";
+}
+
 std::string to_string(const ShareConfig& share) {
   return "ShareConfig{host_path=" + text::quote(share.host_path.native()) +
          ", target=" + text::quote(share.target) + ", mode=" + to_string(share.mode) +
@@ -116,6 +123,9 @@ std::ostream& operator<<(std::ostream& out, Backend backend) {
   return out << to_string(backend);
 }
 std::ostream& operator<<(std::ostream& out, const LinuxDirectBootConfig& boot) {
+  return out << to_string(boot);
+}
+std::ostream& operator<<(std::ostream& out, const UefiBootConfig& boot) {
   return out << to_string(boot);
 }
 std::ostream& operator<<(std::ostream& out, const ShareConfig& share) {

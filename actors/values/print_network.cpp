@@ -60,10 +60,23 @@ std::string to_string(const ClusterConfig& config) {
   return out + ")";
 }
 
+std::string to_string(const HostNatConfig& config) {
+  std::string out;
+  const auto add = [&out](const std::string& part) { out += (out.empty() ? "" : ", ") + part; };
+  if (!config.subnet.empty()) add(config.subnet);
+  if (config.policy) add("policy=" + summary(*config.policy));
+  for (const auto& resolver : config.resolvers)
+    add("resolver=" + resolver);
+  if (!config.mac.empty()) add("mac=" + config.mac);
+  if (config.queues != 1) add("queues=" + std::to_string(config.queues));
+  return out.empty() ? "nat" : "nat(" + out + ")";
+}
+
 std::string to_string(const NetworkMode& mode) {
   if (const auto* nat = mode.get_if<UserNatConfig>()) return to_string(*nat);
   if (const auto* place = mode.get_if<ClusterMembership>()) return to_string(*place);
-  return mode.is<NetworkMode::Nat>() ? "nat" : "none";
+  if (const auto* nat = mode.get_if<HostNatConfig>()) return to_string(*nat);
+  return "none";
 }
 
 std::ostream& operator<<(std::ostream& out, const PortForward& forward) {

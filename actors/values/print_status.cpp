@@ -1,3 +1,4 @@
+#include <capsa/pool.hpp>
 #include <capsa/status.hpp>
 #include <ostream>
 
@@ -43,6 +44,24 @@ std::string to_string(VmEvent::Kind kind) {
       return "network_logged";
     case VmEvent::Kind::ShareFailed:
       return "share_failed";
+  }
+  return "unknown";
+}
+
+std::string to_string(PoolEvent::Kind kind) {
+  switch (kind) {
+    case PoolEvent::Kind::Available:
+      return "available";
+    case PoolEvent::Kind::Reserved:
+      return "reserved";
+    case PoolEvent::Kind::Destroyed:
+      return "destroyed";
+    case PoolEvent::Kind::RefillFailed:
+      return "refill_failed";
+    case PoolEvent::Kind::MemberLost:
+      return "member_lost";
+    case PoolEvent::Kind::Shutdown:
+      return "shutdown";
   }
   return "unknown";
 }

@@ -13,8 +13,10 @@ namespace capsa {
 struct ValidateContext {
   /// Whether shares are mounted by capsa at the paths given (true), or by the guest by tag.
   bool sandbox = false;
+  bool image = false;  ///< whether its root is an image, which is a device of its own
   /// The kernel and initrd, where there are any to be checked.
   std::optional<LinuxDirectBootConfig> boot;
+  std::optional<UefiBootConfig> uefi;  ///< the disk and the variables instead of them
   std::uint64_t host_memory_mb = 0;  ///< physical memory of the host, MiB; 0: unknown, not checked
   bool root = false;                 ///< whether this process may act as any user of the host
 };
@@ -41,6 +43,7 @@ ValidateContext host_context();
 /// Makes relative paths of the host absolute, from `cwd`. Touches no file.
 VmConfig normalize(VmConfig config, const std::filesystem::path& cwd);
 LinuxDirectBootConfig normalize(LinuxDirectBootConfig boot, const std::filesystem::path& cwd);
+UefiBootConfig normalize(UefiBootConfig boot, const std::filesystem::path& cwd);
 
 /// Checks everything that can be known before anything is made; takes a normalized configuration.
 /// InvalidConfig, or UnsupportedFeature for what no machine of ours can have: the message names the

@@ -9,6 +9,9 @@ namespace {
 // What one virtio-net device of ours serves.
 constexpr std::uint16_t kMaxQueues = 16;
 
+// In place of the one that is chosen when the VM starts.
+const IpNetwork kAnySubnet = IpNetwork::around(IpAddress::v4(10, 0, 4, 0), 24);
+
 result<void> validate_forward(const std::string& field, const PortForward& forward) {
   if (forward.protocol != Protocol::Tcp && forward.protocol != Protocol::Udp)
     return refused(field, to_string(forward) + " was given; tcp and udp have ports",
@@ -53,7 +56,6 @@ result<void> validate_forwards(const std::vector<PortForward>& forwards) {
 /// What every kind of network card has.
 template <class Config>
 result<void> validate_card(const Config& config) {
-  if (auto ok = validate_forwards(config.port_forwards); !ok) return ok;
   if (config.policy)
     if (auto ok = config.policy->validate(); !ok)
       return error(ok.error().code(), "network.policy: " + ok.error().message(), ok.error().hint());
@@ -85,6 +87,14 @@ result<void> validate_resolvers(const std::vector<std::string>& resolvers) {
 result<void> validate_nat(const UserNatConfig& config) {
   if (auto addresses = network_addresses(config); !addresses) return addresses.error();
   if (auto ok = validate_resolvers(config.resolvers); !ok) return ok;
+  if (auto ok = validate_forwards(config.port_forwards); !ok) return ok;
+  return validate_card(config);
+}
+
+/// What the host has, is looked at by whoever makes the VM.
+result<void> validate_host_nat(const HostNatConfig& config) {
+  if (auto addresses = network_addresses(config, kAnySubnet); !addresses) return addresses.error();
+  if (auto ok = validate_resolvers(config.resolvers); !ok) return ok;
   return validate_card(config);
 }
 
@@ -93,6 +103,7 @@ result<void> validate_place(const ClusterMembership& place) {
   if (place.address && !place.address->is_v4())
     return refused("network.address", place.address->to_string() + " was given; it must be IPv4",
                    "give an address of the cluster's subnet");
+  if (auto ok = validate_forwards(place.port_forwards); !ok) return ok;
   return validate_card(place);
 }
 
@@ -100,10 +111,7 @@ result<void> validate_place(const ClusterMembership& place) {
 
 result<void> validate_network(const VmConfig& config) {
   if (const auto* nat = config.network.get_if<UserNatConfig>()) return validate_nat(*nat);
-  if (config.network.is<NetworkMode::Nat>())
-    return error(ErrorCode::UnsupportedFeature,
-                 "network: the platform's own NAT is not there yet on Linux",
-                 "use NetworkMode::user_nat(), which needs no privileges");
+  if (const auto* nat = config.network.get_if<HostNatConfig>()) return validate_host_nat(*nat);
   if (const auto* place = config.network.get_if<ClusterMembership>()) return validate_place(*place);
   return {};
 }

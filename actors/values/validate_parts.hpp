@@ -9,6 +9,10 @@ inline error refused(std::string field, const std::string& problem, std::string 
   return {ErrorCode::InvalidConfig, std::move(field) + ": " + problem, std::move(hint)};
 }
 
+/// What the machine starts with, but for its disks.
+result<void> validate_boot(const ValidateContext& context);
+/// How many devices it has.
+result<void> validate_devices(const VmConfig& config, const ValidateContext& context);
 result<void> validate_shares(const VmConfig& config, const ValidateContext& context);
 result<void> validate_disks(const VmConfig& config, const ValidateContext& context);
 result<void> validate_vsock(const VmConfig& config);

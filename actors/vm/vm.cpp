@@ -43,6 +43,7 @@ void VmState::on_exit() {
   protocol::fail_all(stopping_, why);
   protocol::fail_all(waiting_, why);
   protocol::fail_all(waiting_main_, why);
+  protocol::fail_all(waiting_ready_, why);
   for (const auto& promise : owed_)
     if (promise->pending()) promise->deliver(why);
   if (!status_.ended()) shared_->set_status(VmStatus::stopped(std::nullopt));
@@ -73,12 +74,14 @@ caf::result<void> VmState::start() {
   units_ = {};
   alive_.clear();
   tearing_down_ = agent_ready_ = stop_requested_ = guest_told_ = false;
+  setup_begun_ = set_up_ = false;
   restarts_ = 0;
   failure_.reset();
   report_.reset();
   kernel_log_.clear();
   exit_code_.reset();
   main_failure_.reset();
+  main_signalled_ = false;
   start_failure_.reset();
   main_.reset();
   main_link_ = nullptr;
@@ -99,7 +102,8 @@ caf::result<void> VmState::start() {
   }
   // An image may take a process and a connection to open, and a port may be in use: the machine
   // waits for the last of them.
-  units_pending_ = units_.disks.size() + (units_.nat ? 1 : 0);
+  units_pending_ =
+      units_.disks.size() + (units_.image ? 1 : 0) + (units_.nat ? 1 : 0) + (units_.uplink ? 1 : 0);
   if (units_pending_ == 0) boot_machine();
   const auto wait_for = [this](const auto& unit, const auto&... question) {
     self_->request(unit, caf::infinite, question...)
@@ -111,16 +115,20 @@ caf::result<void> VmState::start() {
   };
   for (const auto& disk : units_.disks)
     wait_for(disk, actors::ready_atom_v);
+  if (units_.image) wait_for(units_.image, actors::ready_atom_v);
   if (units_.shared_network)
     wait_for(units_.nat, protocol::enroll_atom_v, units_.station);
   else if (units_.nat)
     wait_for(units_.nat, actors::ready_atom_v);
+  if (units_.uplink) wait_for(units_.uplink, actors::ready_atom_v);
   if (plan_->sandbox && units_.link) {
     // on_agent_ready() goes on; this is for an agent with which there is no speaking.
     self_->request(units_.link, caf::infinite, actors::ready_atom_v)
         .then([] {},
               [this](const caf::error& why) {
-                fail_main("the command did not start: ", protocol::from_caf(why));
+                fail_main(plan_->runs_command() ? "the command did not start: "
+                                                : "the guest was not set up: ",
+                          protocol::from_caf(why));
               });
     self_->delayed_send(self_, kAgentDeadline, protocol::deadline_atom_v, boot_);
   }
@@ -152,8 +160,11 @@ void VmState::on_running(const protocol::VcpuInfos& vcpus) {
     self_->monitor(vcpu);
     units_.vcpus.push_back(std::move(vcpu));
   }
+  running_since_ = std::chrono::steady_clock::now();
+  ++services_.counters.boots;
   if (status_.is<VmStatus::Starting>()) set_status(VmStatus::running(), "the machine runs");
   if (starting_.pending()) starting_.deliver(caf::unit);
+  answer_ready();
 }
 
 caf::result<void> VmState::stop(caf::timespan grace) {
@@ -237,9 +248,10 @@ void VmState::restart(const caf::actor_addr& who, const caf::error& why) {
     port = std::move(*fresh);
     alive_.insert(port.address());
     self_->monitor(port);
-    services_.log.write(LogLevel::Warning, "vm", "vm.port_restarted",
-                        plan_->config.name + ": vsock port " + std::to_string(number) + ": " +
-                            protocol::from_caf(why).message());
+    services_.log.write(
+        LogLevel::Warning, "vm", "vm.port_restarted",
+        "vsock port " + std::to_string(number) + ": " + protocol::from_caf(why).message(),
+        plan_->config.name);
     return;
   }
   for (const auto& share : units_.shares)
@@ -247,47 +259,6 @@ void VmState::restart(const caf::actor_addr& who, const caf::error& why) {
   // A device that fails takes its VM with it: the guest cannot do without.
   failure_ = "a device of the VM failed: " + protocol::from_caf(why).message();
   kill_machine();
-}
-
-caf::result<void> VmState::set_paused(bool paused) {
-  if (!status_.is<VmStatus::Running>() || !up()) return not_running();
-  const auto promise = owe();
-  const auto done = [this, promise, paused] {
-    publish(paused ? VmEvent::Kind::Paused : VmEvent::Kind::Resumed,
-            paused ? "pause was asked for" : "resume was asked for");
-    // The guest's clock stood still; a ping tells it the time.
-    if (!paused && units_.link) caf::anon_send(units_.link, actors::ping_atom_v);
-    promise->deliver(caf::unit);
-  };
-  const auto failed = [promise](const caf::error& why) { promise->deliver(why); };
-  const auto& machine = units_.machine;
-  if (paused)
-    self_->request(machine, caf::infinite, actors::pause_atom_v, protocol::kWholeVm)
-        .then(done, failed);
-  else
-    self_->request(machine, caf::infinite, actors::resume_atom_v, protocol::kWholeVm)
-        .then(done, failed);
-  return *promise;
-}
-
-caf::result<std::string> VmState::kernel_log() {
-  if (!up() || !units_.machine) return kernel_log_;
-  const auto promise = owe();
-  self_->request(units_.machine, caf::infinite, actors::klog_atom_v)
-      .then([promise](std::string& log) { promise->deliver(std::move(log)); },
-            // The machine has ended just now. Its report came first.
-            [this, promise](const caf::error&) { promise->deliver(kernel_log_); });
-  return *promise;
-}
-
-caf::result<actors::VmNetworkActors> VmState::network() {
-  if (plan_->config.network.is<NetworkMode::None>())
-    return protocol::to_caf({ErrorCode::NotFound,
-                             "VM \"" + plan_->config.name + "\" was built without a network",
-                             "add network() to its builder"});
-  if (!up() || !units_.card) return not_running();
-  return actors::VmNetworkActors{actors::NetSwitchActor(units_.net_switch), units_.card_port,
-                                 actors::NatActor(units_.nat)};
 }
 
 protocol::VmUnit::behavior_type VmState::make_behavior() {
@@ -310,35 +281,11 @@ protocol::VmUnit::behavior_type VmState::make_behavior() {
         self_->monitor(subscriber);
         subscribers_.insert(std::move(subscriber));
       },
-      [this](console_atom) -> caf::result<ConsoleActor> {
-        if (!console_)
-          return to_caf({ErrorCode::ConsoleDisabled,
-                         "VM \"" + plan_->config.name + "\" was built without a console",
-                         "add console_enabled() to its builder"});
-        return ConsoleActor(console_);
-      },
+      [this](console_atom) { return console(); },
       [this](klog_atom) { return kernel_log(); },
-      [this](agent_atom) -> caf::result<AgentActor> {
-        if (!plan_->config.agent)
-          return to_caf({ErrorCode::AgentUnavailable,
-                         "VM \"" + plan_->config.name + "\" was built without an agent",
-                         "add agent_enabled() to its builder and boot a guest that has one"});
-        if (up() && units_.link) return AgentActor(units_.link);
-        // How a command ended is told at any time, and it is this link that it is known by.
-        if (main_link_) return AgentActor(main_link_);
-        return not_running();
-      },
-      [this](main_atom) -> caf::result<StartedProcess> {
-        if (!plan_->sandbox)
-          return to_caf({ErrorCode::InvalidConfig,
-                         "VM \"" + plan_->config.name + "\" is no sandbox and has no command"});
-        if (main_) return *main_;
-        if (main_failure_) return to_caf(*main_failure_);
-        if (!active()) return not_running();
-        auto promise = self_->make_response_promise();
-        waiting_main_.push_back(promise);
-        return promise;
-      },
+      [this](stats_atom) { return stats(); },
+      [this](agent_atom) { return agent(); },
+      [this](main_atom) { return main_process(); },
       [this](vcpus_atom) -> caf::result<std::vector<VcpuActor>> {
         if (!up() || units_.vcpus.empty()) return not_running();
         return units_.vcpus;
@@ -352,18 +299,11 @@ protocol::VmUnit::behavior_type VmState::make_behavior() {
         return std::vector<DiskActor>(units_.disks.begin(), units_.disks.end());
       },
       [this](network_atom) { return network(); },
-      [this](vsock_atom, std::uint32_t port) -> caf::result<VsockPortActor> {
-        if (!up()) return not_running();
-        const auto it = units_.ports.find(port);
-        if (it == units_.ports.end())
-          return to_caf({ErrorCode::NotFound,
-                         "vsock port " + std::to_string(port) + " is not configured",
-                         "add vsock_listen() or vsock_connect() to the VM's builder"});
-        return VsockPortActor(it->second);
-      },
+      [this](vsock_atom, std::uint32_t port) { return vsock_port(port); },
       // -- its units
       [this](ended_atom, const EndBox& report) { on_ended(report); },
       [this](ready_atom) { on_agent_ready(); },
+      [this](ready_atom, wait_atom) { return wait_until_ready(); },
       [this](lost_atom, const std::string& why) { on_agent_lost(why); },
       [this](lost_atom, std::uint64_t boot) {
         if (boot == boot_ && active()) give_up_main();
@@ -375,7 +315,7 @@ protocol::VmUnit::behavior_type VmState::make_behavior() {
         if (boot == boot_ && active()) kill_machine();
       },
       [this](deadline_atom, std::uint64_t boot) {
-        if (boot != boot_ || agent_ready_ || main_ || !up() || stop_requested_) return;
+        if (boot != boot_ || agent_ready_ || set_up_ || !up() || stop_requested_) return;
         failure_ = "the guest's agent did not answer within three minutes";
         kill_machine();
       },
@@ -383,9 +323,10 @@ protocol::VmUnit::behavior_type VmState::make_behavior() {
         services_.log.write(
             LogLevel::Info, "network",
             event.kind == VmEvent::Kind::NetworkDenied ? "network.denied" : "network.logged",
-            plan_->config.name + ": " + event.cause);
+            event.cause, plan_->config.name);
         publish(event.kind, event.cause);
       },
+      [this](scrape_atom) { return scrape(); },
       [this](drop_atom) {
         dropped_ = true;
         if (active())

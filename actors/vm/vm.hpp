@@ -49,10 +49,22 @@ class VmState {
   void finish();
   VmStatus final_status() const;
 
-  // -- what is asked of the machine (vm.cpp)
+  // -- what is asked of the machine and its units (vm_requests.cpp)
   caf::result<void> set_paused(bool paused);
   caf::result<std::string> kernel_log();
   caf::result<actors::VmNetworkActors> network();
+  caf::result<actors::ConsoleActor> console();
+  caf::result<actors::AgentActor> agent();
+  caf::result<actors::StartedProcess> main_process();
+  caf::result<actors::VsockPortActor> vsock_port(std::uint32_t port);
+  caf::result<void> wait_until_ready();
+  void answer_ready();
+
+  // -- what it uses (vm_stats.cpp)
+  using StatsDone = std::function<void(const std::optional<VmStats>&)>;
+  caf::result<VmStats> stats();
+  caf::result<protocol::ScrapeBox> scrape();
+  void collect_stats(StatsDone done);
 
   // -- what changes is told (vm_events.cpp)
   void set_status(VmStatus status, std::string cause);
@@ -65,10 +77,16 @@ class VmState {
   void ask_guest_to_stop();
   void press_power_button();
   void set_up_guest();
+  void on_set_up();
   void start_main();
   void on_main_ended(const ExitStatus& status);
   void fail_main(const std::string& doing, const capsa::error& why);
   void give_up_main();
+
+  // -- the root of a sandbox that runs an image (vm_image.cpp)
+  void set_up_root();
+  void make_directories(std::size_t next);
+  bool signal_main_to_stop();
 
   bool active() const { return !status_.is<VmStatus::Created>() && !status_.ended(); }
   /// Whether its units can be asked.
@@ -88,6 +106,7 @@ class VmState {
   protocol::ConsoleUnit console_;
 
   VmStatus status_;
+  std::chrono::steady_clock::time_point running_since_;
   std::uint64_t boot_ = 0;  ///< counts boots: late timers of an earlier one are ignored
   VmUnits units_;
   std::set<caf::actor_addr> alive_;
@@ -98,6 +117,8 @@ class VmState {
   std::size_t units_pending_ = 0;            // disks not yet open, a gateway not yet there
   bool tearing_down_ = false;
   bool agent_ready_ = false;
+  bool setup_begun_ = false;  // once a boot, however often the agent reports
+  bool set_up_ = false;       // a sandbox's guest has its shares and its network
   bool stop_requested_ = false;
   bool guest_told_ = false;  // the agent has begun to power the guest off
   bool dropped_ = false;
@@ -109,11 +130,13 @@ class VmState {
   std::optional<actors::StartedProcess> main_;
   protocol::AgentLink main_link_;  // which started it; kept when it has ended
   std::optional<capsa::error> main_failure_;
+  bool main_signalled_ = false;  // by the stop signal of its image
 
   caf::response_promise starting_;
   Promises stopping_;
   Promises waiting_;
   Promises waiting_main_;
+  Promises waiting_ready_;
   std::vector<std::shared_ptr<caf::response_promise>> owed_;
   std::set<caf::actor> subscribers_;
 };

@@ -35,7 +35,8 @@ VmStatus VmState::final_status() const {
       break;
   }
   if (exit_code_) return VmStatus::stopped(exit_code_);
-  if (plan_->sandbox && !stop_requested_) return with_log("the guest ended before its command did");
+  if (plan_->runs_command() && !stop_requested_)
+    return with_log("the guest ended before its command did");
   return VmStatus::stopped(0);
 }
 
@@ -45,6 +46,7 @@ void VmState::finish() {
   agent_ready_ = false;
   services_.runtime_dir.remove_vm_dir(plan_->id);
   const auto* failed = last.get_if<VmStatus::Failed>();
+  if (failed != nullptr) ++services_.counters.failures;
   const bool told = report_ && !report_->end.message.empty();
   set_status(last, failed != nullptr ? failed->message
                    : told            ? report_->end.message
@@ -57,6 +59,7 @@ void VmState::finish() {
     promise.deliver(caf::unit);
   stopping_.clear();
   protocol::fail_all(waiting_main_, protocol::to_caf(main_failure_.value_or(ended)));
+  protocol::fail_all(waiting_ready_, protocol::to_caf(main_failure_.value_or(ended)));
   answer_waiters();
   if (dropped_) self_->quit();
   keep_ = nullptr;

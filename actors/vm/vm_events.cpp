@@ -6,8 +6,8 @@ namespace capsa::vm {
 void VmState::set_status(VmStatus status, std::string cause) {
   status_ = std::move(status);
   shared_->set_status(status_);
-  services_.log.write(LogLevel::Info, "vm", "vm.status",
-                      plan_->config.name + ": " + to_string(status_) + ": " + cause);
+  services_.log.write(LogLevel::Info, "vm", "vm.status", to_string(status_) + ": " + cause,
+                      plan_->config.name);
   publish(VmEvent::Kind::StatusChanged, std::move(cause));
 }
 

@@ -29,8 +29,9 @@ void VmState::on_agent_ready() {
   if (first) publish(VmEvent::Kind::AgentReady, "the guest's agent said hello");
   if (status_.is<VmStatus::Stopping>())
     ask_guest_to_stop();
-  else if (plan_->sandbox && !main_ && !main_failure_)
-    set_up_guest();
+  else if (plan_->sandbox && !std::exchange(setup_begun_, true))
+    set_up_root();
+  answer_ready();
 }
 
 void VmState::on_agent_lost(const std::string& why) {
@@ -42,6 +43,7 @@ void VmState::on_agent_lost(const std::string& why) {
 }
 
 void VmState::ask_guest_to_stop() {
+  if (agent_ready_ && signal_main_to_stop()) return;  // on_main_ended() goes on
   if (!agent_ready_) return press_power_button();
   // Whatever comes of it, the grace is what decides.
   self_->request(units_.link, caf::infinite, actors::shutdown_atom_v)
@@ -71,13 +73,19 @@ void VmState::set_up_guest() {
   }
   if (units_.interface) {
     setup.interfaces.push_back(*units_.interface);
-    setup.resolvers.push_back(units_.interface->gateway);
+    setup.resolvers.push_back(units_.resolver);
   }
   self_->request(units_.link, caf::infinite, protocol::setup_atom_v, protocol::box(setup))
-      .then([this] { start_main(); },
+      .then([this] { make_directories(0); },
             [this](const caf::error& why) {
               fail_main("preparing the guest: ", protocol::from_caf(why));
             });
+}
+
+void VmState::on_set_up() {
+  set_up_ = true;
+  if (plan_->runs_command()) return start_main();
+  answer_ready();
 }
 
 void VmState::start_main() {
@@ -93,6 +101,7 @@ void VmState::start_main() {
             for (auto& promise : waiting_main_)
               promise.deliver(process);
             waiting_main_.clear();
+            answer_ready();
             self_->request(units_.link, caf::infinite, actors::wait_atom_v, process.id)
                 .then([this](const ExitStatus& status) { on_main_ended(status); },
                       [this](const caf::error& why) {
@@ -126,7 +135,12 @@ void VmState::give_up_main() {
 
 void VmState::on_main_ended(const ExitStatus& status) {
   exit_code_ = status.shell_status();
-  if (tearing_down_ || status_.is<VmStatus::Stopping>()) return;
+  if (tearing_down_) return;
+  if (status_.is<VmStatus::Stopping>()) {
+    // Ended by the signal that its image wants; a guest that was asked itself is on its way.
+    if (main_signalled_) ask_guest_to_stop();
+    return;
+  }
   set_status(VmStatus::stopping(), "the command ended with status " + std::to_string(*exit_code_));
   ask_guest_to_stop();
   self_->delayed_send(self_, std::chrono::seconds(30), protocol::grace_atom_v, boot_);

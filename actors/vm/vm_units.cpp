@@ -3,6 +3,7 @@
 #include <actors/loop/loop_actor.hpp>
 #include <actors/machine/machine.hpp>
 #include <actors/network/clusters.hpp>
+#include <actors/network/host_nat_plan.hpp>
 #include <actors/network/net_port.hpp>
 #include <actors/network/net_switch.hpp>
 #include <actors/protocol/spawn.hpp>
@@ -11,6 +12,7 @@
 #include <actors/vm/vm_units.hpp>
 #include <actors/vsock/vsock_device.hpp>
 #include <actors/vsock/vsock_port.hpp>
+#include <backends/firmware/variable_store.hpp>
 #include <backends/kvm/machine.hpp>
 #include <backends/qemu/machine.hpp>
 #include <backends/vhost_user/accepting_link.hpp>
@@ -97,8 +99,17 @@ result<Connection> connect_device(Backend backend, hypervisor::DeviceSpec spec,
       }};
 }
 
+void spawn_own_network(VmUnits& units, Services& services, network::NatPlan nat) {
+  auto& loop = services.network().loop;
+  units.net_switch =
+      loop::spawn_on<protocol::SwitchUnit, network::NetSwitchState>(services.system, loop);
+  units.nat = loop::spawn_on<protocol::NatUnit, network::NatState>(
+      services.system, loop, std::move(nat), units.net_switch);
+}
+
 /// A network of its own, or a place in a cluster. Gives what the card is made of.
 result<network::NetPortPlan> join_network(VmUnits& units, Services& services, const VmPlan& plan,
+                                          const std::filesystem::path& dir,
                                           network::VmGuard::OnEvent on_event) {
   const auto& name = plan.config.name;
   network::MemberPlan member;
@@ -110,6 +121,20 @@ result<network::NetPortPlan> join_network(VmUnits& units, Services& services, co
     units.shared_network = true;
     units.station.value = std::make_shared<const network::Station>(joined->member.station);
     member = std::move(joined->member);
+  } else if (const auto* host_nat = plan.config.network.get_if<HostNatConfig>()) {
+    network::HostNatRequest request;
+    request.config = *host_nat;
+    request.name = name;
+    request.mac = plan.mac;
+    request.directory = dir;
+    request.spawner = &services.spawner();
+    request.on_event = std::move(on_event);
+    auto made = network::plan_host_nat(services.network(), std::move(request));
+    if (!made.ok()) return made.error();
+    member = std::move(made->member);
+    spawn_own_network(units, services, std::move(made->nat));
+    units.uplink = loop::spawn_on<protocol::UplinkUnit, network::HostUplinkState>(
+        services.system, services.network().loop, std::move(made->uplink), units.net_switch);
   } else {
     const auto& config = *plan.config.network.get_if<UserNatConfig>();
     const auto addresses = network_addresses(config);
@@ -131,15 +156,34 @@ result<network::NetPortPlan> join_network(VmUnits& units, Services& services, co
     request.on_event = std::move(on_event);
     member = network::plan_member(services.network(), *nat, std::move(request));
     nat->stations.push_back(member.station);
-    auto& loop = services.network().loop;
-    units.net_switch =
-        loop::spawn_on<protocol::SwitchUnit, network::NetSwitchState>(services.system, loop);
-    units.nat = loop::spawn_on<protocol::NatUnit, network::NatState>(
-        services.system, loop, std::move(*nat), units.net_switch);
+    spawn_own_network(units, services, std::move(*nat));
   }
   units.card_port = member.card.wire;
   units.interface = std::move(member.interface);
+  units.resolver = std::move(member.resolver);
   return std::move(member.card);
+}
+
+/// What the machine starts with: a kernel, or firmware and the file with its variables. With that
+/// goes the file's lock, which lasts as long as the machine.
+result<void> set_boot(hypervisor::MachineSpec& spec, const VmPlan& plan,
+                      std::vector<UniqueFd>& handed_over) {
+  spec.command_line = plan.command_line;
+  if (const auto* kernel = std::get_if<LinuxDirectBootConfig>(&plan.boot)) {
+    spec.kernel = kernel->kernel;
+    spec.initrd = kernel->initrd;
+    spec.acpi = kernel->acpi;
+    return {};
+  }
+  const auto& uefi = std::get<UefiBootConfig>(plan.boot);
+  auto store = uefi.efi_variable_store
+                   ? firmware::open_variable_store(*uefi.efi_variable_store, *plan.firmware,
+                                                   uefi.create_variable_store)
+                   : firmware::make_nameless_store(*plan.firmware);
+  if (!store.ok()) return store.error();
+  spec.firmware = {plan.firmware->code, store->get(), uefi.secure_boot};
+  handed_over.push_back(std::move(*store));
+  return {};
 }
 
 std::optional<qemu::Accelerator> qemu_accelerator(Accelerator which) {
@@ -171,13 +215,15 @@ machine::MakeMachine machine_maker(Services& services, const VmPlan& plan,
 
 }  // namespace
 
-std::vector<VmDisk> disks_of(const LinuxDirectBootConfig& boot, const VmConfig& config) {
+std::vector<VmDisk> disks_of(const BootConfig& boot, const VmConfig& config) {
   std::vector<VmDisk> out;
   // Linux: vda to vdz, then vdaa; a machine has far fewer.
   const auto add = [&out](const DiskImage& image) {
     out.push_back({image, std::string("/dev/vd") + static_cast<char>('a' + out.size())});
   };
-  if (boot.root_disk) add(*boot.root_disk);
+  if (const auto* uefi = std::get_if<UefiBootConfig>(&boot)) add(uefi->disk);
+  const auto* kernel = std::get_if<LinuxDirectBootConfig>(&boot);
+  if (kernel != nullptr && kernel->root_disk) add(*kernel->root_disk);
   for (const auto& image : config.disks)
     add(image);
   return out;
@@ -207,15 +253,12 @@ result<void> make_units(VmUnits& units, Services& services, loop::EpollLoop& loo
 
   hypervisor::MachineSpec spec;
   spec.name = plan.config.name;
-  spec.kernel = plan.boot.kernel;
-  spec.initrd = plan.boot.initrd;
-  spec.command_line = plan.command_line;
   spec.cpus = plan.config.resources.cpus;
   spec.memory_mb = plan.config.resources.memory_mb;
-  spec.acpi = plan.boot.acpi;
   spec.nested = plan.config.nested;
   spec.runtime_dir = *dir;
   std::vector<UniqueFd> handed_over;
+  if (auto set = set_boot(spec, plan, handed_over); !set.ok()) return set.error();
 
   for (std::size_t i = 0; i < plan.config.shares.size(); ++i) {
     const auto tag = share_tag(plan, i);
@@ -231,11 +274,16 @@ result<void> make_units(VmUnits& units, Services& services, loop::EpollLoop& loo
         std::move(connection->link)));
   }
 
-  for (const auto& [image, device] : disks_of(plan.boot, plan.config)) {
+  // Gives the actor of a disk, and the machine its device.
+  const auto add_disk =
+      [&](DiskImage image, const std::string& device,
+          std::vector<std::filesystem::path> layers) -> result<protocol::DiskUnit> {
     disk::DiskPlan disk;
-    disk.image = image;
+    disk.image = std::move(image);
+    disk.layers = std::move(layers);
     disk.name = device.substr(device.rfind('/') + 1);
     disk.directory = *dir;
+    disk.scratch = services.scratch_dir();
     disk.queues = static_cast<std::uint16_t>(std::min(plan.config.resources.cpus, kMaxDiskQueues));
     disk.file_io = [&services, &loop] { return services.file_io(loop); };
     disk.spawner = &services.spawner();
@@ -244,17 +292,29 @@ result<void> make_units(VmUnits& units, Services& services, loop::EpollLoop& loo
         handed_over);
     if (!connection.ok()) return connection.error();
     spec.devices.push_back(connection->spec);
-    units.disks.push_back(loop::spawn_on<protocol::DiskUnit, disk::DiskState>(
-        system, loop, std::move(disk), std::move(connection->link)));
+    return loop::spawn_on<protocol::DiskUnit, disk::DiskState>(system, loop, std::move(disk),
+                                                               std::move(connection->link));
+  };
+  for (const auto& [image, device] : disks_of(plan.boot, plan.config)) {
+    auto unit = add_disk(image, device, {});
+    if (!unit.ok()) return unit.error();
+    units.disks.push_back(std::move(*unit));
+  }
+  if (plan.image) {
+    auto unit = add_disk(DiskImage(plan.image->reference).with_serial("capsa-image"),
+                         image_device(plan), plan.image->layers);
+    if (!unit.ok()) return unit.error();
+    units.image = std::move(*unit);
   }
 
   if (!plan.config.network.is<NetworkMode::None>()) {
-    auto card = join_network(units, services, plan, [vm](VmEvent::Kind kind, std::string what) {
-      VmEvent event;
-      event.kind = kind;
-      event.cause = std::move(what);
-      caf::anon_send(vm, protocol::flow_atom_v, std::move(event));
-    });
+    auto card =
+        join_network(units, services, plan, *dir, [vm](VmEvent::Kind kind, std::string what) {
+          VmEvent event;
+          event.kind = kind;
+          event.cause = std::move(what);
+          caf::anon_send(vm, protocol::flow_atom_v, std::move(event));
+        });
     if (!card.ok()) return card.error();
     auto connection = connect_device(
         plan.backend,
@@ -281,7 +341,9 @@ result<void> make_units(VmUnits& units, Services& services, loop::EpollLoop& loo
     }
     if (plan.config.agent)
       units.link = protocol::spawn_state<protocol::AgentLink, agent_link::AgentLinkState>(
-          system, units.vsock, vm, std::ref(services.callbacks), shared.ended_processes());
+          system, units.vsock, vm, std::ref(services.callbacks), shared.ended_processes(),
+          agent_link::AgentLinkState::MakePool(
+              [&services, &loop] { return services.files().make_executor(loop); }));
   }
 
   if (console) {
@@ -299,7 +361,7 @@ result<void> make_units(VmUnits& units, Services& services, loop::EpollLoop& loo
 
   units.machine = loop::spawn_on<protocol::MachineActor, machine::MachineState>(
       system, loop, machine_maker(services, plan, std::move(spec)), std::move(handed_over),
-      std::move(serial->first), vm);
+      std::move(serial->first), services.files().make_executor(loop), vm);
   return {};
 }
 

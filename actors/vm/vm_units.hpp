@@ -20,14 +20,17 @@ struct VmUnits {
   std::map<std::uint32_t, protocol::VsockPort> ports;
   std::vector<actors::ShareActor> shares;
   std::vector<protocol::DiskUnit> disks;
+  protocol::DiskUnit image;  ///< the layers of a sandbox's image, behind the others
   std::vector<actors::VcpuActor> vcpus;
   protocol::NetPortUnit card;
   protocol::SwitchUnit net_switch;
   protocol::NatUnit nat;
+  protocol::UplinkUnit uplink;             ///< of a network behind the host's own NAT
   bool shared_network = false;             ///< a cluster's, which does not end with this boot
   protocol::StationBox station;            ///< to be enrolled with a cluster's gateway
   actors::SwitchPort card_port = 0;        ///< where it is plugged in
   std::optional<InterfaceSpec> interface;  ///< what the card is to be given by the agent
+  std::string resolver;                    ///< what the guest is to be told by the agent
 
   template <class F>
   void for_each(F f) const {
@@ -40,9 +43,11 @@ struct VmUnits {
       f(caf::actor_cast<caf::strong_actor_ptr>(actor));
     for (const auto& actor : disks)
       f(caf::actor_cast<caf::strong_actor_ptr>(actor));
+    if (image) f(caf::actor_cast<caf::strong_actor_ptr>(image));
     if (card) f(caf::actor_cast<caf::strong_actor_ptr>(card));
     if (net_switch && !shared_network) f(caf::actor_cast<caf::strong_actor_ptr>(net_switch));
     if (nat && !shared_network) f(caf::actor_cast<caf::strong_actor_ptr>(nat));
+    if (uplink) f(caf::actor_cast<caf::strong_actor_ptr>(uplink));
     for (const auto& actor : vcpus)
       f(caf::actor_cast<caf::strong_actor_ptr>(actor));
   }
@@ -60,7 +65,9 @@ result<protocol::VsockPort> make_port(Services& services, loop::EpollLoop& loop,
                                       const VsockPortConfig& config);
 
 /// The disks of a VM in their order, the root disk first.
-std::vector<VmDisk> disks_of(const LinuxDirectBootConfig& boot, const VmConfig& config);
+std::vector<VmDisk> disks_of(const BootConfig& boot, const VmConfig& config);
+/// Where the guest finds the layers of its image, as partitions: "/dev/vdb".
+std::string image_device(const VmPlan& plan);
 
 /// The tag of a share: what the guest mounts.
 std::string share_tag(const VmPlan& plan, std::size_t index);

@@ -1,11 +1,11 @@
 #pragma once
 
-#include <dirent.h>
 #include <sys/stat.h>
 #include <sys/types.h>
 
 #include <agent/guest/later.hpp>
 #include <agent/guest/server_session.hpp>
+#include <agent/tree/unique_dir.hpp>
 #include <capsa/detail/unique_fd.hpp>
 #include <memory>
 #include <string>
@@ -13,11 +13,6 @@
 
 /// File operations that take many turns.
 namespace capsa::agent::guest {
-
-struct CloseDir {
-  void operator()(DIR* dir) const { ::closedir(dir); }
-};
-using UniqueDir = std::unique_ptr<DIR, CloseDir>;
 
 /// Sends a file's bytes, against credit.
 class ReadTask final : public Task {

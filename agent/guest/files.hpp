@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 
 #include <agent/agent.pb.h>
+#include <agent/tree/paths.hpp>
 #include <string>
 
 /// File operations that are done in one go. Each returns 0 or errno.
@@ -12,10 +13,7 @@ void fill_stat(const struct stat& from, wire::FileStat& to);
 int stat_file(const std::string& path, bool follow, wire::FileStat& out);
 /// A dangling symlink does not exist.
 int file_exists(const std::string& path, bool& exists);
-int make_dir(const std::string& path, bool parents, mode_t mode);
 /// A file, a symlink itself, or an empty directory.
 int remove_one(const std::string& path);
-/// The directory part: "/" for "/a", "." for "a".
-std::string parent_of(const std::string& path);
 
 }  // namespace capsa::agent::guest

@@ -5,6 +5,7 @@
 #include <agent/guest/files.hpp>
 #include <agent/guest/guest_info.hpp>
 #include <agent/guest/guest_services.hpp>
+#include <agent/guest/tree_tasks.hpp>
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
@@ -63,6 +64,10 @@ std::unique_ptr<Task> GuestServices::begin(Reply reply, const wire::HostFrame& f
       return ReadTask::begin(reply, frame.read_file());
     case wire::HostFrame::kWriteFile:
       return WriteTask::begin(reply, frame.write_file());
+    case wire::HostFrame::kReadTree:
+      return ReadTreeTask::begin(reply, frame.read_tree());
+    case wire::HostFrame::kWriteTree:
+      return WriteTreeTask::begin(reply, frame.write_tree());
     case wire::HostFrame::kListDir:
       return ListTask::begin(reply, frame.list_dir());
     case wire::HostFrame::kRemove:

@@ -9,8 +9,9 @@ namespace {
 constexpr std::size_t kOutboxRoom = std::size_t{256} << 10;
 
 bool is_request(const wire::HostFrame& frame) {
-  return frame.body_case() >= wire::HostFrame::kPing &&
-         frame.body_case() <= wire::HostFrame::kShutdown;
+  const auto body = frame.body_case();
+  return (body >= wire::HostFrame::kPing && body <= wire::HostFrame::kShutdown) ||
+         body == wire::HostFrame::kReadTree || body == wire::HostFrame::kWriteTree;
 }
 
 }  // namespace

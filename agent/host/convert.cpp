@@ -1,4 +1,5 @@
 #include <agent/host/convert.hpp>
+#include <agent/limits.hpp>
 #include <algorithm>
 
 namespace capsa::agent {
@@ -187,6 +188,26 @@ FileStat from_wire(const wire::FileStat& stat) {
 ExitStatus from_wire(const wire::ExitStatus& status) {
   // As wide as the kernel makes them, whatever the guest says: callers compute with these.
   return {status.code() & 0xff, status.signal() & 0x7f, status.timed_out()};
+}
+
+error to_error(const TreeFailure& failure) {
+  // Names may be the guest's.
+  const auto message = printable(failure.message);
+  switch (failure.kind) {
+    case TreeFailure::Kind::System:
+      return error_from_errno(failure.number, message);
+    case TreeFailure::Kind::Unsupported:
+      return {ErrorCode::UnsupportedFeature, message,
+              "only files, directories and links are copied, up to " +
+                  std::to_string(kMaxTreeDepth) + " directories deep"};
+    case TreeFailure::Kind::Limit:
+      return {ErrorCode::ResourceExhausted, message,
+              "raise max_entries or max_bytes of the CopyOptions"};
+    case TreeFailure::Kind::Malformed:
+      break;
+  }
+  return {ErrorCode::AgentProtocol, "the guest sends what is no tree of files: " + message,
+          "the agent in the guest is defective or not ours; rebuild the guest"};
 }
 
 error from_wire(const wire::Error& guest_error) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <agent/agent.pb.h>
+#include <agent/tree/tree_failure.hpp>
 #include <capsa/agent_types.hpp>
 #include <capsa/result.hpp>
 #include <string>
@@ -19,6 +20,8 @@ GuestInfo from_wire(const wire::Info& info);
 FileStat from_wire(const wire::FileStat& stat);
 ExitStatus from_wire(const wire::ExitStatus& status);
 error from_wire(const wire::Error& guest_error);
+/// A failure of this side's half of a copy.
+error to_error(const TreeFailure& failure);
 
 /// Guest text for a message to people: cut, and without control characters.
 std::string printable(const std::string& guest_text);

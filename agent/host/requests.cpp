@@ -121,6 +121,26 @@ RequestId Session::write_file(const std::string& path, const WriteFileOptions& o
   return submit(std::move(request), frame);
 }
 
+RequestId Session::read_tree(const std::string& path, bool skip_special, ReadEvents events,
+                             std::uint64_t window) {
+  auto request = std::make_shared<ReadRequest>(std::move(events), window);
+  if (!path_is_good(*request, path)) return 0;
+  wire::HostFrame frame;
+  auto& read = *frame.mutable_read_tree();
+  read.set_path(path);
+  read.set_skip_special(skip_special);
+  read.set_window(std::min(window, kMaxWindow));
+  return submit(std::move(request), frame);
+}
+
+RequestId Session::write_tree(const std::string& path, WriteEvents events) {
+  auto request = std::make_shared<WriteRequest>(std::move(events));
+  if (!path_is_good(*request, path)) return 0;
+  wire::HostFrame frame;
+  frame.mutable_write_tree()->set_path(path);
+  return submit(std::move(request), frame);
+}
+
 std::size_t Session::write_data(RequestId id, std::span<const std::byte> bytes) {
   return send_input(id, bytes);
 }

@@ -149,6 +149,14 @@ class Session {
   std::size_t write_data(RequestId id, std::span<const std::byte> bytes);
   void write_finish(RequestId id);
 
+  // -- trees of files: agents of version 1.1 and later, others answer unsupported_feature
+
+  /// The records of a file or directory, for a TreeSink. Consumers call grant() as with read_file.
+  RequestId read_tree(const std::string& path, bool skip_special, ReadEvents events,
+                      std::uint64_t window = kFileWindow);
+  /// The records of a TreeSource follow by write_data() as room comes, then write_finish().
+  RequestId write_tree(const std::string& path, WriteEvents events);
+
   /// Takes a request back: its last callback is called with canceled now; in the guest the program
   /// and its session are killed, a half-written file is removed.
   void cancel(RequestId id);

@@ -32,14 +32,15 @@ std::string on_off(bool on) {
 }
 
 /// Adds the nodes of one image: the file, and its format on top of that.
-void add_nodes(const ImageServerConfig& config, const std::filesystem::path& path,
-               ImageFormat format, const std::string& node, const std::string& backing,
-               bool read_only, std::vector<std::string>& out) {
+void add_nodes(const ImageServerConfig& config, const BackingImage& image, const std::string& node,
+               const std::string& backing, bool read_only, std::vector<std::string>& out) {
+  const ImageFormat format = image.format;
   const std::string file =
-      "driver=file,node-name=" + node + "-file,filename=" + escaped(path.string()) +
+      "driver=file,node-name=" + node + "-file,filename=" + escaped(image.path.string()) +
       ",read-only=" + on_off(read_only) +
       ",auto-read-only=off,discard=unmap,cache.direct=" + on_off(config.direct) +
-      ",cache.no-flush=off,locking=on,aio=" + (config.io_uring ? "io_uring" : "threads");
+      ",cache.no-flush=" + on_off(config.throw_away) + ",locking=" + on_off(image.lock) +
+      ",aio=" + (config.io_uring ? "io_uring" : "threads");
   out.insert(out.end(), {"--blockdev", file});
   // As JSON, which alone can say that there is no backing image; and that is always said, for else
   // the server opens what the image names. Nothing in it needs escaping.
@@ -47,7 +48,7 @@ void add_nodes(const ImageServerConfig& config, const std::filesystem::path& pat
   std::string top = R"({"driver":")" + std::string(to_string(format)) + R"(","node-name":")" +
                     node + R"(","file":")" + node + R"(-file","read-only":)" + truth(read_only) +
                     R"(,"discard":"unmap","detect-zeroes":"off","cache":{"direct":)" +
-                    truth(config.direct) + R"(,"no-flush":false})";
+                    truth(config.direct) + R"(,"no-flush":)" + truth(config.throw_away) + '}';
   if (format == ImageFormat::Qcow2) {
     top += R"(,"backing":)" + (backing.empty() ? "null" : '"' + backing + '"');
   }
@@ -71,6 +72,10 @@ std::string_view to_string(ImageFormat format) noexcept {
       return "vpc";
   }
   return "raw";
+}
+
+std::filesystem::path image_of_descriptor() {
+  return "/proc/self/fd/" + std::to_string(kImageFd);
 }
 
 result<ImageServerCommand> image_server_command(const ImageServerConfig& config,
@@ -101,10 +106,10 @@ result<ImageServerCommand> image_server_command(const ImageServerConfig& config,
       return invalid("disk " + name + ": only a qcow2 image can have a backing image");
     }
     const std::string node = "backing" + std::to_string(i);
-    add_nodes(config, one.path, one.format, node, beneath, true, command.arguments);
+    add_nodes(config, one, node, beneath, true, command.arguments);
     beneath = node;
   }
-  add_nodes(config, config.image, config.format, "image", beneath, config.read_only,
+  add_nodes(config, {config.image, config.format}, "image", beneath, config.read_only,
             command.arguments);
   command.arguments.insert(
       command.arguments.end(),

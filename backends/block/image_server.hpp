@@ -20,6 +20,8 @@ std::string_view to_string(ImageFormat format) noexcept;
 struct BackingImage {
   std::filesystem::path path;
   ImageFormat format = ImageFormat::Raw;
+  /// Whether the server takes QEMU's locks; else the caller has locked the file.
+  bool lock = true;
 };
 
 /// One image, served by a process of its own on a private unix socket.
@@ -30,6 +32,8 @@ struct ImageServerConfig {
   /// What the image is based on, nearest first; only qcow2 images have any. What the image itself
   /// says about that is ignored by the server, so see check_image() first.
   std::vector<BackingImage> backing;
+  /// Whether what is written need not outlive the host: flushes are left out then.
+  bool throw_away = false;
   /// Past the host's page cache (O_DIRECT).
   bool direct = false;
   /// Have the server use io_uring; where the host forbids that it does not start.
@@ -48,6 +52,10 @@ struct ImageServerCommand {
 
 /// The number that the server's listening socket has in its process.
 inline constexpr int kListenerFd = 3;
+
+/// The number that an image without a name has there, and its path in a configuration.
+inline constexpr int kImageFd = 4;
+std::filesystem::path image_of_descriptor();
 
 /// A pure function. `directory` is private to this user, `name` names the disk in it. InvalidConfig
 /// where the socket's path is too long for a unix socket, or the configuration makes no sense.

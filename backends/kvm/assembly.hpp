@@ -46,6 +46,7 @@ class Assembly final : public std::enable_shared_from_this<Assembly> {
 
   // -- after `built`
   const std::vector<std::shared_ptr<Vcpu>>& vcpus() const noexcept { return vcpus_; }
+  const std::shared_ptr<const memory::GuestMemory>& memory() const noexcept { return memory_; }
   void press_power_button() { event_device_->raise(kEventPowerButton); }
 
  private:

@@ -10,4 +10,7 @@ namespace capsa::kvm {
 /// what to do. Opens /dev/kvm, which takes microseconds.
 result<void> check_host(std::uint64_t memory_mb = 512);
 
+/// The same for who has not asked for it by name: see hypervisor::probe_kvm().
+result<void> recommend_host(std::uint64_t memory_mb = 512);
+
 }  // namespace capsa::kvm

@@ -41,6 +41,7 @@ class KvmMachine::Impl : public std::enable_shared_from_this<Impl> {
   void power_button(Completion<void> done);
   void kill();
   result<std::shared_ptr<Vcpu>> vcpu(unsigned index) const;
+  result<std::shared_ptr<const memory::GuestMemory>> memory() const;
   void shut_down();
 
  private:
@@ -194,6 +195,11 @@ result<std::shared_ptr<Vcpu>> KvmMachine::Impl::vcpu(unsigned index) const {
   return assembly_->vcpus()[index];
 }
 
+result<std::shared_ptr<const memory::GuestMemory>> KvmMachine::Impl::memory() const {
+  if (state_ != State::Running) return error(ErrorCode::NotRunning, "the machine is not running");
+  return assembly_->memory();
+}
+
 void KvmMachine::Impl::shut_down() {
   events_ = {};
   if (state_ == State::Ended || !assembly_) return;
@@ -232,6 +238,17 @@ void KvmMachine::kill() {
 result<VcpuStats> KvmMachine::vcpu_stats(unsigned index) const {
   const auto vcpu = impl_->vcpu(index);
   return vcpu ? (*vcpu)->stats() : result<VcpuStats>(vcpu.error());
+}
+
+result<hypervisor::SlowQuestion<std::uint64_t>> KvmMachine::resident_memory() const {
+  const auto memory = impl_->memory();
+  if (!memory) return memory.error();
+  // Weak: who asks must not keep a machine's memory when the machine is gone.
+  return hypervisor::SlowQuestion<std::uint64_t>(
+      [weak = std::weak_ptr(*memory)]() -> result<std::uint64_t> {
+        const auto held = weak.lock();
+        return held ? held->resident() : error(ErrorCode::NotRunning, "the machine has ended");
+      });
 }
 
 result<void> KvmMachine::pin_vcpu(unsigned index, const std::vector<unsigned>& host_cpus) {

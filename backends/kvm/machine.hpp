@@ -23,6 +23,7 @@ class KvmMachine final : public hypervisor::Machine {
   void power_button(hypervisor::Completion<void> done) override;
   void kill() override;
   result<hypervisor::VcpuStats> vcpu_stats(unsigned index) const override;
+  result<hypervisor::SlowQuestion<std::uint64_t>> resident_memory() const override;
   result<void> pin_vcpu(unsigned index, const std::vector<unsigned>& host_cpus) override;
 
  private:

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <array>
 #include <backends/memory/guest_memory.hpp>
+#include <cerrno>
 #include <limits>
 #include <string>
 #include <utility>
@@ -257,6 +258,27 @@ std::optional<GuestAddress> GuestMemory::from_user_address(std::uint64_t user_ad
     }
   }
   return std::nullopt;
+}
+
+result<std::uint64_t> GuestMemory::resident() const {
+  // In pieces: the kernel answers with a byte for each page.
+  std::vector<unsigned char> pages(4096);
+  const std::uint64_t piece = pages.size() * page_size();
+  std::uint64_t count = 0;
+  for (const auto& region : regions_) {
+    const auto lead = reinterpret_cast<std::uintptr_t>(region.host) % page_size();
+    std::byte* const begin = region.host - lead;
+    for (std::uint64_t at = 0; at < region.size + lead; at += piece) {
+      const auto length = std::min(piece, region.size + lead - at);
+      if (::mincore(begin + at, length, pages.data()) != 0)
+        return error_from_errno(errno, "look at guest memory");
+      const auto end =
+          pages.begin() + static_cast<std::ptrdiff_t>((length + page_size() - 1) / page_size());
+      count += static_cast<std::uint64_t>(
+          std::count_if(pages.begin(), end, [](unsigned char page) { return (page & 1) != 0; }));
+    }
+  }
+  return std::min(count * page_size(), size());
 }
 
 std::uint64_t GuestMemory::size() const noexcept {

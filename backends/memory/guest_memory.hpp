@@ -105,6 +105,10 @@ class GuestMemory {
   /// Bytes of all regions together.
   std::uint64_t size() const noexcept;
 
+  /// How many of them the host holds in its memory now (mincore(2)); of a file's, whoever touched
+  /// them. Takes up to a ms for each GiB.
+  result<std::uint64_t> resident() const;
+
  private:
   struct Region {
     GuestAddress guest_address;

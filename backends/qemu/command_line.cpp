@@ -1,9 +1,11 @@
 #include <backends/qemu/command_line.hpp>
+#include <utility>
 
 namespace capsa::qemu {
 namespace {
 
 using hypervisor::DeviceSpec;
+using hypervisor::FirmwareSpec;
 using hypervisor::MachineSpec;
 
 // 0 to 2 are the standard streams.
@@ -50,11 +52,24 @@ result<void> check_devices(const MachineSpec& spec) {
   return {};
 }
 
+result<void> check_firmware(const MachineSpec& spec) {
+  if (spec.firmware->code.empty()) return invalid("firmware: no file given");
+  if (has_nul(spec.firmware->code.native())) return invalid("firmware: the path holds a zero byte");
+  if (spec.firmware->variables_fd < 0) return invalid("firmware: it has no variables");
+  if (!spec.acpi) return invalid("acpi: off was given with firmware, which needs it");
+  if (spec.kernel.empty() && spec.initrd.empty() && spec.command_line.empty()) return {};
+  return invalid("kernel: given with firmware, which boots a disk");
+}
+
 result<void> check(const MachineSpec& spec) {
   if (spec.cpus == 0 || spec.cpus > kMaxCpus)
     return invalid("cpus: " + std::to_string(spec.cpus) + " given", "use 1 to 255");
   if (spec.memory_mb == 0) return invalid("memory_mb: 0 given", "use at least 32");
-  if (spec.kernel.empty()) return invalid("kernel: no file given");
+  if (spec.firmware) {
+    if (auto checked = check_firmware(spec); !checked) return checked;
+  } else if (spec.kernel.empty()) {
+    return invalid("kernel: no file given");
+  }
   for (const std::string_view text :
        {std::string_view(spec.name), std::string_view(spec.command_line),
         std::string_view(spec.kernel.native()), std::string_view(spec.initrd.native())}) {
@@ -76,11 +91,15 @@ class Builder {
     add(std::move(option));
     add(std::move(value));
   }
-  // A character device on an inherited, connected socket.
-  void add_socket(const std::string& id, int source) {
+  // The number that a descriptor of ours has in QEMU.
+  std::string inherit(int source) {
     const int number = kFirstFd + static_cast<int>(line_.fds.size());
     line_.fds.push_back({source, number});
-    add("-chardev", "socket,id=" + id + ",fd=" + std::to_string(number));
+    return std::to_string(number);
+  }
+  // A character device on an inherited, connected socket.
+  void add_socket(const std::string& id, int source) {
+    add("-chardev", "socket,id=" + id + ",fd=" + inherit(source));
   }
   CommandLine take() { return std::move(line_); }
 
@@ -88,14 +107,38 @@ class Builder {
   CommandLine line_;
 };
 
+std::string machine_type(const MachineSpec& spec) {
+  // A crash of QEMU must not write the guest's memory to a core file.
+  const std::string memory = ",memory-backend=mem,dump-guest-core=off";
+  if (spec.firmware)
+    return std::string("q35,smm=") + (spec.firmware->secure_boot ? "on" : "off") +
+           ",sata=off,usb=off,vmport=off" + memory;
+  // The interval timer and the old interrupt controller stay: without KVM's clock and with
+  // neither, Linux hangs.
+  return std::string("microvm,acpi=") + (spec.acpi ? "on" : "off") +
+         ",pit=on,pic=on,rtc=on,isa-serial=on" + memory;
+}
+
+void add_firmware(Builder& to, const FirmwareSpec& firmware) {
+  // Nobody is there to wake a machine that has gone to sleep.
+  to.add("-global", "ICH9-LPC.disable_s3=1");
+  to.add("-global", "ICH9-LPC.disable_s4=1");
+  // Keeps the guest's kernel from writing to the flash behind the firmware's back.
+  if (firmware.secure_boot) to.add("-global", "driver=cfi.pflash01,property=secure,value=on");
+  to.add("-drive",
+         "if=pflash,unit=0,format=raw,readonly=on,file=" + escape_option(firmware.code.native()));
+  // Our own open file with our lock on it, of which QEMU's locks would take parts away.
+  to.add("-add-fd", "set=0,fd=" + to.inherit(firmware.variables_fd));
+  to.add("-drive",
+         "if=pflash,unit=1,format=raw,auto-read-only=off,file.driver=file,file.locking=off,"
+         "file.filename=/dev/fdset/0");
+}
+
 void add_machine(Builder& to, const MachineSpec& spec, Accelerator accelerator) {
   const std::string memory = std::to_string(spec.memory_mb) + "M";
   to.add("-name",
          "guest=" + escape_option(spec.name.empty() ? "capsa" : spec.name) + ",debug-threads=on");
-  // The interval timer and the old interrupt controller stay: without KVM's clock and with
-  // neither, Linux hangs. A crash of QEMU must not write the guest's memory to a core file.
-  to.add("-M", std::string("microvm,acpi=") + (spec.acpi ? "on" : "off") +
-                   ",pit=on,pic=on,rtc=on,isa-serial=on,memory-backend=mem,dump-guest-core=off");
+  to.add("-M", machine_type(spec));
   if (accelerator == Accelerator::Tcg) {
     to.add("-accel", std::string("tcg,thread=multi,tb-size=") + kTranslationCache);
     // Five-level paging, which nothing here needs, made plain "max" hang in some runs. Inner guests
@@ -111,33 +154,55 @@ void add_machine(Builder& to, const MachineSpec& spec, Accelerator accelerator) 
   to.add("-m", memory);
   // Shared: vhost-user devices map it from our process.
   to.add("-object", "memory-backend-memfd,id=mem,size=" + memory + ",share=on");
+  if (spec.firmware) return add_firmware(to, *spec.firmware);
   // Without this the guest sees legacy (virtio 0.9) devices.
   to.add("-global", "virtio-mmio.force-legacy=false");
 }
 
-void add_network_card(Builder& to, const DeviceSpec& device, const std::string& id) {
+// A virtio device, on the bus that the machine has.
+std::string on_bus(const MachineSpec& spec, std::string model) {
+  return std::move(model) + (spec.firmware ? "-pci,disable-legacy=on" : "-device");
+}
+
+void add_network_card(Builder& to, const MachineSpec& spec, const DeviceSpec& device,
+                      const std::string& id, Accelerator accelerator) {
   const bool several = device.queues > 1;
   to.add("-netdev", "vhost-user,id=net-" + id + ",chardev=" + id +
                         (several ? ",queues=" + std::to_string(device.queues) : ""));
+  std::string model = on_bus(spec, "virtio-net");
   // Without its option ROM: nothing here boots from a network.
-  to.add("-device", "virtio-net-device,netdev=net-" + id + ",mac=" + escape_option(device.tag) +
+  if (spec.firmware) model += ",romfile=";
+  // QEMU 7.2 forgets that there may be no KVM when a guest unmasks an interrupt (MSI-X) of a card
+  // that is served elsewhere, and crashes.
+  if (spec.firmware && accelerator == Accelerator::Tcg) model += ",vectors=0";
+  to.add("-device", model + ",netdev=net-" + id + ",mac=" + escape_option(device.tag) +
                         (several ? ",mq=on" : ""));
 }
 
-void add_devices(Builder& to, const MachineSpec& spec) {
+void add_disk(Builder& to, const MachineSpec& spec, const DeviceSpec& device, const std::string& id,
+              bool first) {
+  // On the machine's own bus it has a name without a suffix.
+  const std::string model = spec.firmware ? on_bus(spec, "vhost-user-blk") : "vhost-user-blk";
+  // Firmware that is told of one disk to boot boots no other, whatever they hold.
+  to.add("-device", model + ",chardev=" + id + ",num-queues=" + std::to_string(device.queues) +
+                        (spec.firmware && first ? ",bootindex=0" : ""));
+}
+
+void add_devices(Builder& to, const MachineSpec& spec, Accelerator accelerator) {
   if (spec.serial_fd >= 0) {
     to.add_socket("serial", spec.serial_fd);
     to.add("-serial", "chardev:serial");
   }
   if (spec.console_fd >= 0) {
     to.add_socket("console", spec.console_fd);
-    to.add("-device", "virtio-serial-device");
+    to.add("-device", on_bus(spec, "virtio-serial"));
     to.add("-device", "virtconsole,chardev=console");
   }
-  to.add("-device", "virtio-rng-device");
+  to.add("-device", on_bus(spec, "virtio-rng"));
   // On the ISA bus, so it takes no virtio slot.
   to.add("-device", "pvpanic");
   std::size_t index = 0;
+  bool has_disk = false;
   for (const auto& device : spec.devices) {
     const std::string id = "vhost" + std::to_string(index++);
     if (device.socket.empty())
@@ -146,18 +211,18 @@ void add_devices(Builder& to, const MachineSpec& spec) {
       to.add("-chardev", "socket,id=" + id + ",path=" + escape_option(device.socket.native()));
     switch (device.kind) {
       case DeviceSpec::Kind::Fs:
-        to.add("-device",
-               "vhost-user-fs-device,chardev=" + id + ",tag=" + escape_option(device.tag));
+        // Never had a legacy interface.
+        to.add("-device", std::string("vhost-user-fs-") + (spec.firmware ? "pci" : "device") +
+                              ",chardev=" + id + ",tag=" + escape_option(device.tag));
         break;
       case DeviceSpec::Kind::Vsock:
-        to.add("-device", "vhost-user-vsock-device,chardev=" + id);
+        to.add("-device", on_bus(spec, "vhost-user-vsock") + ",chardev=" + id);
         break;
       case DeviceSpec::Kind::Net:
-        add_network_card(to, device, id);
+        add_network_card(to, spec, device, id, accelerator);
         break;
       case DeviceSpec::Kind::Block:
-        to.add("-device",
-               "vhost-user-blk,chardev=" + id + ",num-queues=" + std::to_string(device.queues));
+        add_disk(to, spec, device, id, !std::exchange(has_disk, true));
         break;
     }
   }
@@ -193,10 +258,12 @@ result<CommandLine> build_command_line(const MachineSpec& spec, Accelerator acce
   line.add("-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny");
   line.add_socket("qmp", kControlSocket);
   line.add("-mon", "chardev=qmp,mode=control");
-  add_devices(line, spec);
-  line.add("-kernel", spec.kernel.native());
-  if (!spec.initrd.empty()) line.add("-initrd", spec.initrd.native());
-  line.add("-append", spec.command_line);
+  add_devices(line, spec, accelerator);
+  if (!spec.firmware) {
+    line.add("-kernel", spec.kernel.native());
+    if (!spec.initrd.empty()) line.add("-initrd", spec.initrd.native());
+    line.add("-append", spec.command_line);
+  }
   return line.take();
 }
 

@@ -16,7 +16,8 @@ enum class Accelerator : std::uint8_t {
 };
 
 /// The machine's virtio-mmio transports (hw/i386/microvm.c): 8, or 24 where a second I/O APIC,
-/// which needs ACPI to be found, carries their interrupts.
+/// which needs ACPI to be found, carries their interrupts. A PC has more room on its PCI bus, and
+/// is given no more.
 inline constexpr std::size_t kVirtioSlots = 8;
 inline constexpr std::size_t kVirtioSlotsAcpi = 24;
 
@@ -42,16 +43,17 @@ struct CommandLine {
   std::vector<FdAssignment> fds;
 };
 
-/// The command line for a machine: microvm, memory shared for vhost-user, everything connected by
-/// inherited sockets, sandboxed, no default device, no monitor but QMP. It is the same for every
-/// version from kOldestQemu on. The event that says how a guest ended always arrives: the guest
-/// waits for "cont" (-S), hence for the control connection, and its end is not QEMU's
-/// (-no-shutdown), for QEMU 7.2 may hang on its way out if a QMP command is in flight.
-/// InvalidConfig names the field that cannot be had.
+/// The command line for a machine: microvm with a kernel, or a PC (q35) with firmware; memory
+/// shared for vhost-user, everything connected by inherited sockets, sandboxed, no default device,
+/// no monitor but QMP. It is the same for every version from kOldestQemu on. The event that says
+/// how a guest ended always arrives: the guest waits for "cont" (-S), hence for the control
+/// connection, and its end is not QEMU's (-no-shutdown), for QEMU 7.2 may hang on its way out if a
+/// QMP command is in flight. A reset ends the machine with either (-no-reboot). InvalidConfig names
+/// the field that cannot be had.
 result<CommandLine> build_command_line(const hypervisor::MachineSpec& spec,
                                        Accelerator accelerator);
 
-/// How many virtio-mmio transports the machine needs.
+/// How many virtio devices the machine has.
 std::size_t virtio_slots_needed(const hypervisor::MachineSpec& spec);
 
 /// A value in a comma-separated option: QEMU reads ",," as one comma.

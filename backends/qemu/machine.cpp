@@ -6,6 +6,7 @@
 #include <backends/qemu/child_monitor.hpp>
 #include <backends/qemu/machine.hpp>
 #include <backends/qemu/machine_end.hpp>
+#include <backends/qemu/memfd_bytes.hpp>
 #include <backends/qemu/qmp_channel.hpp>
 
 #include <backends/runtime_dir/libexec.hpp>
@@ -135,6 +136,8 @@ result<SpawnRequest> QemuMachine::Impl::prepare() {
   if (!line) return line.error();
   if (auto there = check_readable(spec_.kernel, "guest kernel"); !there) return there.error();
   if (auto there = check_readable(spec_.initrd, "initrd"); !there) return there.error();
+  if (spec_.firmware)
+    if (auto there = check_readable(spec_.firmware->code, "firmware"); !there) return there.error();
 
   SpawnRequest request;
   request.launcher =
@@ -370,6 +373,12 @@ result<VcpuStats> QemuMachine::vcpu_stats(unsigned index) const {
   const auto thread = impl_->thread_of(index);
   if (!thread) return thread.error();
   return hypervisor::thread_stats(impl_->pid(), *thread);
+}
+
+result<hypervisor::SlowQuestion<std::uint64_t>> QemuMachine::resident_memory() const {
+  if (const auto running = impl_->thread_of(0); !running) return running.error();
+  return hypervisor::SlowQuestion<std::uint64_t>(
+      [pid = impl_->pid()] { return memfd_bytes(pid, kMemoryBackend); });
 }
 
 result<void> QemuMachine::pin_vcpu(unsigned index, const std::vector<unsigned>& host_cpus) {

@@ -40,6 +40,7 @@ class QemuMachine final : public hypervisor::Machine {
   void kill() override;
   /// In steps of 10 ms. NotRunning before `running` and after the end.
   result<hypervisor::VcpuStats> vcpu_stats(unsigned index) const override;
+  result<hypervisor::SlowQuestion<std::uint64_t>> resident_memory() const override;
   result<void> pin_vcpu(unsigned index, const std::vector<unsigned>& host_cpus) override;
 
  private:

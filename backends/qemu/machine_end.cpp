@@ -40,7 +40,10 @@ std::string first_useful_line(std::string_view errors) {
       const auto colon = line.find(": ");
       if (colon != std::string_view::npos) line.remove_prefix(colon + 2);
     }
-    if (line.empty() || line.starts_with("warning:")) continue;
+    // Behind the option that it is about, where it is about one.
+    if (line.empty() || line.starts_with("warning:") ||
+        line.find(": warning: ") != std::string_view::npos)
+      continue;
     return std::string(line.substr(0, kMaxErrorLine));
   }
   return {};

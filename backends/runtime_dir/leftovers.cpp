@@ -2,12 +2,16 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
+#include <backends/program/program.hpp>
 #include <backends/runtime_dir/private_directory.hpp>
 #include <backends/runtime_dir/process_identity.hpp>
 #include <backends/runtime_dir/runtime_dir.hpp>
 #include <charconv>
 #include <chrono>
+#include <net/host_nat/host_facts.hpp>
+#include <net/host_nat/rules.hpp>
 #include <optional>
 
 namespace capsa {
@@ -16,8 +20,8 @@ namespace {
 // SIGKILL takes as long as the kernel needs to give the memory back: well below this.
 constexpr std::chrono::milliseconds kKillPatience{2000};
 
-// "PID START\n" of two 64-bit numbers is 42 bytes.
-constexpr std::size_t kMaxPidFile = 64;
+// "PID START\n" of two 64-bit numbers is 42 bytes; the name of a table is no longer.
+constexpr std::size_t kMaxRecord = 64;
 
 // The owner in a directory's name: "PID-STARTTIME-SEQ". Other names are not ours to touch.
 std::optional<ProcessIdentity> parse_owner(std::string_view name) {
@@ -59,25 +63,43 @@ std::vector<Abandoned> claim_abandoned(int base) {
   return claimed;
 }
 
-std::optional<ProcessIdentity> read_pid_file(int directory, const std::string& name) {
+std::string read_record(int directory, const std::string& name) {
   const UniqueFd file(
       ::openat(directory, name.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
-  if (!file) return std::nullopt;
-  std::array<char, kMaxPidFile> text{};
-  const ssize_t length = ::read(file.get(), text.data(), text.size());
-  if (length <= 0) return std::nullopt;
-  return parse_pid_file({text.data(), static_cast<std::size_t>(length)});
+  std::array<char, kMaxRecord> text{};
+  const ssize_t length = file ? ::read(file.get(), text.data(), text.size()) : 0;
+  return {text.data(), static_cast<std::size_t>(std::max<ssize_t>(length, 0))};
 }
 
 std::vector<pid_t> kill_recorded(int directory) {
   std::vector<pid_t> killed;
   for_each_file(directory, [&](int where, const std::string& name) {
     if (!name.ends_with(".pid")) return;
-    const auto process = read_pid_file(where, name);
+    const auto process = parse_pid_file(read_record(where, name));
     if (process && *process != own_identity() && kill_process(*process, kKillPatience))
       killed.push_back(process->pid);
   });
   return killed;
+}
+
+/// Removes a dead process's tables. False where one is left.
+bool remove_tables(int directory, pid_t owner, std::vector<std::string>& removed) {
+  bool clean = true;
+  for_each_file(directory, [&](int where, const std::string& name) {
+    if (name != kTableRecord) return;
+    auto text = read_record(where, name);
+    if (text.ends_with('\n')) text.pop_back();
+    const auto table = net::host_nat::TableName::parse(text);
+    if (!table || table->owner != owner) return;
+    const auto nft = net::host_nat::host_facts().nft;
+    if (nft.empty()) return;
+    const auto done = program::run({.words = {nft, net::host_nat::removal(text)}});
+    if (done.ok())
+      removed.push_back(text);
+    else
+      clean = false;
+  });
+  return clean;
 }
 
 }  // namespace
@@ -100,8 +122,13 @@ result<std::vector<Leftover>> clean_leftovers_in(const std::filesystem::path& ba
   // The slow part, without the base lock: others may start meanwhile.
   std::vector<Leftover> found;
   for (auto& one : claimed) {
-    Leftover leftover{base / one.name, one.owner.pid, kill_recorded(one.directory.get()), false};
-    const bool emptied = remove_contents(one.directory.get(), "lock");
+    Leftover leftover;
+    leftover.directory = base / one.name;
+    leftover.owner = one.owner.pid;
+    leftover.killed = kill_recorded(one.directory.get());
+    // What cannot be removed now stays recorded, for whoever has the right to.
+    const bool emptied = remove_tables(one.directory.get(), one.owner.pid, leftover.tables) &&
+                         remove_contents(one.directory.get(), "lock");
     // The lock's file goes last and under the base lock: whoever looks sees either a directory
     // that is claimed or none.
     auto base_lock = lock_file(base_fd, ".lock", true);

@@ -50,19 +50,23 @@ class RuntimeDir {
   pid_t owner_ = 0;
 };
 
+/// The file in a VM's directory that names its table of nftables: "capsa_PID_NUMBER" and a newline.
+inline constexpr std::string_view kTableRecord = "host_nat.table";
+
 /// What a process that is gone left behind.
 struct Leftover {
   std::filesystem::path directory;
-  pid_t owner = 0;            ///< the process that made it
-  std::vector<pid_t> killed;  ///< processes of its that still ran, and were ended
-  bool removed = false;       ///< false where something could not be deleted
+  pid_t owner = 0;                  ///< the process that made it
+  std::vector<pid_t> killed;        ///< processes of its that still ran, and were ended
+  std::vector<std::string> tables;  ///< of nftables, that are gone now
+  bool removed = false;             ///< false where something could not be deleted
 };
 
 /// Finds runtime directories whose process is gone, ends the processes named in their `*.pid`
-/// files if those are still the same ones, and removes the directories. Safe to run in several
-/// processes at once and while others start. Blocks for at most about two seconds per process
-/// found. Directories of live processes, of this one and of other process-id namespaces (whose
-/// lock is held) are left alone.
+/// files if those are still the same ones, removes the tables of nftables that are recorded there,
+/// and removes the directories. Safe to run in several processes at once and while others start.
+/// Blocks for at most about two seconds per process found. Directories of live processes, of this
+/// one and of other process-id namespaces (whose lock is held) are left alone.
 result<std::vector<Leftover>> clean_leftovers_in(const std::filesystem::path& base);
 inline result<std::vector<Leftover>> clean_leftovers() {
   return clean_leftovers_in(runtime_base());

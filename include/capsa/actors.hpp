@@ -1,6 +1,7 @@
 #pragma once
 
-/// \file The actors behind the handles, for programs that are built on CAF themselves: monitor
+/// \file
+/// The actors behind the handles, for programs that are built on CAF themselves: monitor
 /// them, send them messages, or run the library on an actor system of one's own. This is the one
 /// public header that names CAF; link the target capsa::actors for it.
 ///
@@ -16,12 +17,14 @@
 #include <string>
 #include <vector>
 
+/// The actors' interfaces, their messages, and how to come by them.
 namespace capsa::actors {
 
 /// A file descriptor on its way between two actors: closed when dropped on the way.
 class FdBox {
  public:
   FdBox() = default;
+  /// Nothing, where `fd` is none.
   explicit FdBox(UniqueFd fd) : fd_(std::make_shared<UniqueFd>(std::move(fd))) {}
   /// The first taker gets it.
   UniqueFd take() const { return fd_ ? std::move(*fd_) : UniqueFd(); }
@@ -32,8 +35,8 @@ class FdBox {
 
 /// A process that an agent has started: `id` names it in later messages to the same agent actor.
 struct StartedProcess {
-  std::uint64_t id = 0;
-  std::int64_t pid = 0;
+  std::uint64_t id = 0;  ///< counted on the host; no two of one actor are the same
+  std::int64_t pid = 0;  ///< in the guest
 };
 
 /// What a share has done since its VM started.
@@ -43,12 +46,29 @@ struct ShareStats {
 
 /// What a disk has done since its VM started.
 struct DiskStats {
-  std::uint64_t reads = 0;
-  std::uint64_t writes = 0;
-  std::uint64_t flushes = 0;
-  std::uint64_t read_bytes = 0;
-  std::uint64_t written_bytes = 0;
-  std::uint64_t errors = 0;  ///< requests that the image's own file or server failed
+  std::uint64_t size_bytes = 0;     ///< as the guest sees it; 0 until its image is open
+  std::uint64_t reads = 0;          ///< requests, also below
+  std::uint64_t writes = 0;         ///< requests
+  std::uint64_t flushes = 0;        ///< requests that what was written be on the disk
+  std::uint64_t discards = 0;       ///< and writes of zeroes
+  std::uint64_t read_bytes = 0;     ///< by those reads
+  std::uint64_t written_bytes = 0;  ///< by those writes
+  std::uint64_t errors = 0;         ///< requests that the image's own file or server failed
+};
+
+/// A VM of a pool, reserved: destroyed when the last copy is dropped, on the way between two actors
+/// too. Thread-safe.
+class ReservedVm {
+ public:
+  ReservedVm() = default;
+  ///@{
+  /// For this library; see actor_of() and PooledVm.
+  explicit ReservedVm(std::shared_ptr<detail::ReservationImpl> impl) : impl_(std::move(impl)) {}
+  const std::shared_ptr<detail::ReservationImpl>& impl() const noexcept { return impl_; }
+  ///@}
+
+ private:
+  std::shared_ptr<detail::ReservationImpl> impl_;
 };
 
 /// Names a port of a switch; never used twice by one runtime.
@@ -63,6 +83,7 @@ CAF_BEGIN_TYPE_ID_BLOCK(capsa, caf::first_custom_type_id + 600)
 CAF_ADD_TYPE_ID(capsa, (capsa::VmStatus))
 CAF_ADD_TYPE_ID(capsa, (capsa::VmEvent))
 CAF_ADD_TYPE_ID(capsa, (capsa::VcpuStats))
+CAF_ADD_TYPE_ID(capsa, (capsa::VmStats))
 CAF_ADD_TYPE_ID(capsa, (capsa::ConsoleMatch))
 CAF_ADD_TYPE_ID(capsa, (capsa::ConsoleOutput))
 CAF_ADD_TYPE_ID(capsa, (capsa::ExecSpec))
@@ -71,6 +92,8 @@ CAF_ADD_TYPE_ID(capsa, (capsa::ExitStatus))
 CAF_ADD_TYPE_ID(capsa, (capsa::PtySize))
 CAF_ADD_TYPE_ID(capsa, (capsa::GuestInfo))
 CAF_ADD_TYPE_ID(capsa, (capsa::FileStat))
+CAF_ADD_TYPE_ID(capsa, (capsa::CopyOptions))
+CAF_ADD_TYPE_ID(capsa, (capsa::CopyStats))
 CAF_ADD_TYPE_ID(capsa, (std::vector<capsa::DirEntry>))
 CAF_ADD_TYPE_ID(capsa, (std::vector<std::string>))
 CAF_ADD_TYPE_ID(capsa, (std::vector<unsigned>))
@@ -83,6 +106,8 @@ CAF_ADD_TYPE_ID(capsa, (capsa::actors::StartedProcess))
 CAF_ADD_TYPE_ID(capsa, (capsa::actors::ShareStats))
 CAF_ADD_TYPE_ID(capsa, (capsa::actors::DiskStats))
 CAF_ADD_TYPE_ID(capsa, (capsa::actors::VmNetworkActors))
+CAF_ADD_TYPE_ID(capsa, (capsa::PoolEvent))
+CAF_ADD_TYPE_ID(capsa, (capsa::actors::ReservedVm))
 CAF_ADD_TYPE_ID(capsa, (capsa::NetworkStats))
 CAF_ADD_TYPE_ID(capsa, (capsa::NetworkPolicy))
 CAF_ADD_TYPE_ID(capsa, (capsa::PortForward))
@@ -127,18 +152,25 @@ CAF_ADD_ATOM(capsa, capsa::actors, mkdir_atom, "mkdir")
 CAF_ADD_ATOM(capsa, capsa::actors, remove_atom, "remove")
 CAF_ADD_ATOM(capsa, capsa::actors, rename_atom, "rename")
 CAF_ADD_ATOM(capsa, capsa::actors, shutdown_atom, "shutdown")
+CAF_ADD_ATOM(capsa, capsa::actors, open_atom, "open")
+CAF_ADD_ATOM(capsa, capsa::actors, copy_to_atom, "copyto")
+CAF_ADD_ATOM(capsa, capsa::actors, copy_from_atom, "copyfrom")
 CAF_ADD_ATOM(capsa, capsa::actors, network_atom, "network")
 CAF_ADD_ATOM(capsa, capsa::actors, policy_atom, "policy")
 CAF_ADD_ATOM(capsa, capsa::actors, capture_atom, "capture")
 CAF_ADD_ATOM(capsa, capsa::actors, link_atom, "link")
 CAF_ADD_ATOM(capsa, capsa::actors, forward_atom, "forward")
 CAF_ADD_ATOM(capsa, capsa::actors, forwards_atom, "forwards")
+CAF_ADD_ATOM(capsa, capsa::actors, flows_atom, "flows")
+CAF_ADD_ATOM(capsa, capsa::actors, reserve_atom, "reserve")
+CAF_ADD_ATOM(capsa, capsa::actors, available_atom, "available")
 
 CAF_END_TYPE_ID_BLOCK(capsa)
 
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(capsa::VmStatus)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(capsa::VmEvent)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(capsa::VcpuStats)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(capsa::VmStats)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(capsa::ConsoleMatch)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(capsa::ConsoleOutput)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(capsa::ExecSpec)
@@ -147,6 +179,8 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(capsa::ExitStatus)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(capsa::PtySize)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(capsa::GuestInfo)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(capsa::FileStat)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(capsa::CopyOptions)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(capsa::CopyStats)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(std::vector<capsa::DirEntry>)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(std::optional<int>)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(std::optional<std::string>)
@@ -157,6 +191,8 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(capsa::actors::StartedProcess)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(capsa::actors::ShareStats)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(capsa::actors::DiskStats)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(capsa::actors::VmNetworkActors)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(capsa::PoolEvent)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(capsa::actors::ReservedVm)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(capsa::NetworkStats)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(capsa::NetworkPolicy)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(capsa::PortForward)
@@ -164,7 +200,9 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(std::vector<capsa::PortForward>)
 
 namespace capsa::actors {
 
+/// Patterns to wait for, none of them empty.
 using Lines = std::vector<std::string>;
+/// Takes a file's bytes, on the callback thread.
 using Sink = std::function<void(std::string_view)>;
 
 /// One vCPU of a running machine; ends with it.
@@ -210,7 +248,9 @@ using NetSwitchActor = caf::typed_actor<caf::replies_to<stats_atom, SwitchPort>:
                                         /// whether the cable is in
                                         caf::reacts_to<link_atom, SwitchPort, bool>,
                                         /// as pcapng into this file or pipe; an empty box ends it
-                                        caf::reacts_to<capture_atom, SwitchPort, FdBox>>;
+                                        caf::reacts_to<capture_atom, SwitchPort, FdBox>,
+                                        /// a line for each flow; an empty box ends it
+                                        caf::reacts_to<flows_atom, SwitchPort, FdBox>>;
 
 /// The gateway of a virtual network: its services, and the NAT behind it.
 using NatActor =
@@ -221,9 +261,9 @@ using NatActor =
 
 /// What a VM's card is connected to.
 struct VmNetworkActors {
-  NetSwitchActor net_switch;
-  SwitchPort port = 0;
-  NatActor nat;
+  NetSwitchActor net_switch;  ///< the VM's own, or its cluster's
+  SwitchPort port = 0;        ///< the card's, for messages to both
+  NatActor nat;               ///< the gateway
 };
 
 /// The session with the agent of a running guest. Requests wait until the agent has reported.
@@ -251,7 +291,17 @@ using AgentActor = caf::typed_actor<
     caf::reacts_to<mkdir_atom, std::string, bool, std::uint32_t>,
     /// path, recursive
     caf::reacts_to<remove_atom, std::string, bool>,
-    caf::reacts_to<rename_atom, std::string, std::string>, caf::reacts_to<shutdown_atom>>;
+    caf::reacts_to<rename_atom, std::string, std::string>, caf::reacts_to<shutdown_atom>,
+    /// starts; output is kept for read_atom, until close_atom says that nobody reads it
+    caf::replies_to<open_atom, ExecSpec>::with<StartedProcess>,
+    /// process, stream (0: output, 1: errors): waits until there is something; empty at its end.
+    /// The timespan is as a console's
+    caf::replies_to<read_atom, std::uint64_t, std::uint32_t, caf::timespan>::with<std::string>,
+    caf::reacts_to<close_atom, std::uint64_t, std::uint32_t>,
+    /// path on the host, path in the guest
+    caf::replies_to<copy_to_atom, std::string, std::string, CopyOptions>::with<CopyStats>,
+    /// path in the guest, path on the host
+    caf::replies_to<copy_from_atom, std::string, std::string, CopyOptions>::with<CopyStats>>;
 
 /// A virtual machine.
 using VmActor = caf::typed_actor<
@@ -262,14 +312,26 @@ using VmActor = caf::typed_actor<
     caf::replies_to<wait_atom>::with<std::optional<int>>,
     /// sends a VmEvent for everything that happens, until the subscriber ends
     caf::reacts_to<subscribe_atom, caf::actor>, caf::replies_to<console_atom>::with<ConsoleActor>,
-    caf::replies_to<klog_atom>::with<std::string>, caf::replies_to<agent_atom>::with<AgentActor>,
-    caf::replies_to<main_atom>::with<StartedProcess>,
+    caf::replies_to<klog_atom>::with<std::string>, caf::replies_to<stats_atom>::with<VmStats>,
+    caf::replies_to<agent_atom>::with<AgentActor>, caf::replies_to<main_atom>::with<StartedProcess>,
     caf::replies_to<vcpus_atom>::with<std::vector<VcpuActor>>,
     caf::replies_to<shares_atom>::with<std::vector<ShareActor>>,
     caf::replies_to<disks_atom>::with<std::vector<DiskActor>>,
     /// NotFound for a VM without a network
     caf::replies_to<network_atom>::with<VmNetworkActors>,
     caf::replies_to<vsock_atom, std::uint32_t>::with<VsockPortActor>>;
+
+/// VMs that have booted before they are needed. It ends when the last Pool is dropped.
+using PoolActor = caf::typed_actor<
+    /// in turn; the timespan is as in ConsoleActor
+    caf::replies_to<reserve_atom, caf::timespan>::with<ReservedVm>,
+    /// one that is available now, where nobody waits for one; else ResourceExhausted
+    caf::replies_to<reserve_atom>::with<ReservedVm>,
+    caf::replies_to<available_atom>::with<std::uint64_t>,
+    /// sends a PoolEvent for everything that happens, until the subscriber ends
+    caf::reacts_to<subscribe_atom, caf::actor>,
+    /// answered when nothing is left but what is reserved
+    caf::reacts_to<shutdown_atom>>;
 
 /// Adds this library's message types and error category, and sets the scheduler it is made for. For
 /// a configuration that an own actor_system is then made of.
@@ -279,11 +341,15 @@ void configure(caf::actor_system_config& config);
 /// configuration that went through configure().
 Runtime runtime_on(caf::actor_system& system, RuntimeOptions options = {});
 
+///@{
 /// The actors behind handles.
 VmActor actor_of(const VmHandle& vm);
 ConsoleActor actor_of(const Console& console);
 AgentActor actor_of(const AgentClient& agent);
 VcpuActor actor_of(const Vcpu& vcpu);
+PoolActor actor_of(const Pool& pool);
+VmActor actor_of(const ReservedVm& reserved);
+///@}
 
 /// The public error in a caf::error of ours; VmEnded where the actor that was asked has ended, else
 /// Internal for one of CAF's own.

@@ -8,15 +8,17 @@
 #include <utility>
 #include <vector>
 
+/// \file
 /// Values that go to and come from the agent in a guest. All are plain: copyable, comparable, and
 /// free of any engine type. Whatever the guest fills in (names, numbers, text) is the guest's word
 /// and may be a lie; it is bounded in size, and nothing more is promised about it.
+
 namespace capsa {
 
 /// Size of a terminal in characters.
 struct PtySize {
-  std::uint16_t rows = 24;
-  std::uint16_t cols = 80;
+  std::uint16_t rows = 24;  ///< lines
+  std::uint16_t cols = 80;  ///< characters of a line
   bool operator==(const PtySize&) const = default;
 };
 
@@ -26,6 +28,7 @@ struct ExitStatus {
   int signal = 0;          ///< the signal that ended it, see signal(7); 0 where none did
   bool timed_out = false;  ///< its time-out passed and it was told to end
 
+  /// It gave 0, and nothing ended it before.
   bool success() const noexcept { return code == 0 && signal == 0 && !timed_out; }
   /// What a shell puts in `$?`: the code, or 128 + signal.
   int shell_status() const noexcept { return signal != 0 ? 128 + signal : code; }
@@ -39,7 +42,7 @@ struct ExecSpec {
   /// Added to the defaults (PATH, HOME, USER, LOGNAME, SHELL, and TERM with a terminal), or the
   /// whole environment with `clear_env`.
   std::map<std::string, std::string> env;
-  bool clear_env = false;
+  bool clear_env = false;      ///< `env` is all that it gets
   std::string working_dir;     ///< empty: the user's home if there is one, else /
   std::string user;            ///< name, uid, or either with `:group`; empty: root
   bool stdin_open = false;     ///< false: the program reads end-of-file at once
@@ -52,11 +55,13 @@ struct ExecSpec {
   /// Longest run time: then SIGTERM to its session, SIGKILL two seconds later.
   std::optional<std::chrono::milliseconds> timeout;
 
+  /// A program and its arguments, `argv`.
   static ExecSpec command(std::vector<std::string> argv_of_program) {
     ExecSpec spec;
     spec.argv = std::move(argv_of_program);
     return spec;
   }
+  /// A line for the guest's /bin/sh, `shell`.
   static ExecSpec shell_line(std::string line) {
     ExecSpec spec;
     spec.shell = std::move(line);
@@ -75,30 +80,31 @@ struct GuestAddress {
 
 /// A block device in the guest.
 struct GuestDisk {
-  std::string name;  ///< e.g. "vda"
-  std::uint64_t size_bytes = 0;
-  bool read_only = false;
-  std::string serial;  ///< empty where the device has none
+  std::string name;              ///< e.g. "vda"
+  std::uint64_t size_bytes = 0;  ///< as the kernel knows it
+  bool read_only = false;        ///< the device refuses writes
+  std::string serial;            ///< empty where the device has none
   bool operator==(const GuestDisk&) const = default;
 };
 
 /// What the guest says about itself.
 struct GuestInfo {
-  std::string agent_version;
-  std::string kernel_release;  ///< uname -r
-  std::string kernel_version;  ///< uname -v
-  std::string machine;         ///< uname -m
-  std::string hostname;
-  unsigned cpus = 0;  ///< online
-  std::uint64_t memory_total_bytes = 0;
-  std::uint64_t memory_free_bytes = 0;
+  std::string agent_version;                 ///< of the program, as "0.1.0"
+  std::string kernel_release;                ///< uname -r
+  std::string kernel_version;                ///< uname -v
+  std::string machine;                       ///< uname -m
+  std::string hostname;                      ///< uname -n
+  unsigned cpus = 0;                         ///< online
+  std::uint64_t memory_total_bytes = 0;      ///< what its kernel has to give, less than the VM's
+  std::uint64_t memory_free_bytes = 0;       ///< used for nothing, not even as a cache
   std::uint64_t memory_available_bytes = 0;  ///< free, or freed as soon as somebody needs it
-  std::chrono::milliseconds uptime{0};
-  std::vector<GuestAddress> addresses;
-  std::vector<GuestDisk> disks;
+  std::chrono::milliseconds uptime{0};       ///< since its kernel booted
+  std::vector<GuestAddress> addresses;       ///< of all interfaces, the loopback's included
+  std::vector<GuestDisk> disks;              ///< by name, without loop and RAM disks
   bool operator==(const GuestInfo&) const = default;
 };
 
+/// What a file is (inode(7)).
 enum class FileKind : std::uint8_t {
   Regular,
   Directory,
@@ -112,30 +118,33 @@ enum class FileKind : std::uint8_t {
 
 /// stat(2) of a file in the guest.
 struct FileStat {
-  FileKind kind = FileKind::Unknown;
-  std::uint32_t mode = 0;  ///< permission bits, with set-id and sticky
-  std::uint64_t size = 0;  ///< bytes
-  std::uint32_t uid = 0;
-  std::uint32_t gid = 0;
-  std::uint64_t inode = 0;
-  std::uint64_t links = 0;
+  FileKind kind = FileKind::Unknown;  ///< Symlink only where links are not followed
+  std::uint32_t mode = 0;             ///< permission bits, with set-id and sticky
+  std::uint64_t size = 0;             ///< bytes
+  std::uint32_t uid = 0;              ///< owner, as a number of the guest
+  std::uint32_t gid = 0;              ///< group, as a number of the guest
+  std::uint64_t inode = 0;            ///< unique in its file system
+  std::uint64_t links = 0;            ///< names that it has
   std::chrono::nanoseconds mtime{0};  ///< since 1970-01-01 00:00 UTC
   std::string link_target;            ///< what a symlink says
   bool operator==(const FileStat&) const = default;
 };
 
+/// One name in a directory; "." and ".." are none.
 struct DirEntry {
   std::string name;  ///< bytes as the guest has them; not necessarily UTF-8
   FileStat stat;     ///< of the entry itself: a symlink is not followed
   bool operator==(const DirEntry&) const = default;
 };
 
+/// What is read of a file.
 struct ReadFileOptions {
   std::uint64_t offset = 0;             ///< bytes from the start
   std::optional<std::uint64_t> length;  ///< at most so many bytes; none: to the end
   bool operator==(const ReadFileOptions&) const = default;
 };
 
+/// How a file is written.
 struct WriteFileOptions {
   /// Permission bits. None: those of the file that is there, else 0644.
   std::optional<std::uint32_t> mode;
@@ -147,22 +156,45 @@ struct WriteFileOptions {
   bool operator==(const WriteFileOptions&) const = default;
 };
 
+/// How AgentClient::copy_to and copy_from copy. The limits hold for each copy: one from a guest
+/// that is not trusted must not fill the host.
+struct CopyOptions {
+  /// Device nodes, pipes and sockets are left out and counted; false: the first one ends the copy
+  /// with UnsupportedFeature.
+  bool skip_special = false;
+  /// Files, directories and links, those left out included; more is ResourceExhausted.
+  std::uint64_t max_entries = 1'000'000;
+  /// Bytes of all files together; more is ResourceExhausted.
+  std::uint64_t max_bytes = std::uint64_t{64} << 30;
+  bool operator==(const CopyOptions&) const = default;
+};
+
+/// What a copy has carried.
+struct CopyStats {
+  std::uint64_t files = 0;        ///< regular ones
+  std::uint64_t directories = 0;  ///< the one that was named included
+  std::uint64_t symlinks = 0;     ///< made anew, wherever they point
+  std::uint64_t skipped = 0;      ///< see CopyOptions::skip_special
+  std::uint64_t bytes = 0;        ///< of the files
+  bool operator==(const CopyStats&) const = default;
+};
+
 /// A file system to mount in the guest.
 struct MountSpec {
-  std::string source;  ///< a virtio-fs tag, or whatever the type takes
-  std::string target;  ///< absolute; made if missing
-  std::string type = "virtiofs";
-  bool read_only = false;
-  std::string options;  ///< data of mount(2), e.g. "lowerdir=/a,upperdir=/b,workdir=/c"
+  std::string source;             ///< a virtio-fs tag, or whatever the type takes
+  std::string target;             ///< absolute; made if missing
+  std::string type = "virtiofs";  ///< as /proc/filesystems names it
+  bool read_only = false;         ///< MS_RDONLY of mount(2)
+  std::string options;            ///< data of mount(2), e.g. "lowerdir=/a,upperdir=/b,workdir=/c"
   bool operator==(const MountSpec&) const = default;
 };
 
 /// A network card of a guest in which no DHCP client runs.
 struct InterfaceSpec {
-  std::string mac;      ///< "02:00:00:12:34:56"
-  std::string address;  ///< IPv4
-  unsigned prefix = 24;
-  std::string gateway;  ///< empty: no default route
+  std::string mac;       ///< "02:00:00:12:34:56"
+  std::string address;   ///< IPv4
+  unsigned prefix = 24;  ///< bits of the network part
+  std::string gateway;   ///< empty: no default route
   bool operator==(const InterfaceSpec&) const = default;
 };
 
@@ -173,18 +205,19 @@ struct SetupSpec {
   /// Empty: unchanged. Else the mounted directory that becomes `/` for everything after: /proc,
   /// /sys, /dev, /run and /tmp move there, and so do all paths of later requests.
   std::string new_root;
-  std::vector<InterfaceSpec> interfaces;
-  std::vector<std::string> resolvers;  ///< for /etc/resolv.conf; none: unchanged
+  std::vector<InterfaceSpec> interfaces;  ///< found by their MAC; one that is not there is an error
+  std::vector<std::string> resolvers;     ///< for /etc/resolv.conf; none: unchanged
   bool operator==(const SetupSpec&) const = default;
 };
 
+/// What a guest does at its end.
 enum class ShutdownMode : std::uint8_t { PowerOff, Reboot };
 
 /// Which agent answered.
 struct AgentVersion {
-  unsigned major = 0;  ///< of the protocol; equal on both sides, or there is no session
-  unsigned minor = 0;
-  std::string agent_version;
+  unsigned major = 0;         ///< of the protocol; equal on both sides, or there is no session
+  unsigned minor = 0;         ///< grows with additions that the other side may not know
+  std::string agent_version;  ///< of the program, for people
   bool operator==(const AgentVersion&) const = default;
 };
 

@@ -2,6 +2,7 @@
 
 #include <capsa/detail/unique_fd.hpp>
 #include <capsa/future.hpp>
+#include <capsa/stream_reader.hpp>
 #include <chrono>
 #include <cstdint>
 #include <memory>
@@ -21,8 +22,8 @@ struct ConsoleMatch {
 
 /// What Console::exec gives.
 struct ConsoleOutput {
-  std::string output;
-  int status = 0;  ///< as the shell's $?
+  std::string output;  ///< of both streams, without echo and prompt
+  int status = 0;      ///< as the shell's $?
   friend bool operator==(const ConsoleOutput&, const ConsoleOutput&) = default;
 };
 
@@ -31,23 +32,10 @@ class ConsoleImpl;
 struct HandleAccess;
 }  // namespace detail
 
-/// Reads what the guest writes, from where the console stood when split() was called.
-class ConsoleReader {
- public:
-  /// Waits until there is something and gives it; an empty string once the VM has ended. After a
-  /// Timeout it takes nothing: the next one who reads finds all of it.
-  future<std::string> read();
-  /// A file descriptor that yields the same bytes: readable, non-blocking, end of file when the VM
-  /// ends. Owned by this reader; made at the first call. Use either the fd or read(), not both.
-  /// What comes once it is closed is left to others; what it held by then is gone with it.
-  result<int> fd();
-
- private:
-  friend class Console;
-  explicit ConsoleReader(std::shared_ptr<detail::ConsoleImpl> impl) : impl_(std::move(impl)) {}
-  std::shared_ptr<detail::ConsoleImpl> impl_;
-  std::shared_ptr<UniqueFd> fd_;
-};
+/// Reads what the guest writes, from where the console stood when split() was called. Ends when the
+/// VM does. What comes once a file descriptor is closed is left to others; what it held by then is
+/// gone with it.
+using ConsoleReader = StreamReader;
 
 /// Writes to the guest.
 class ConsoleWriter {
@@ -72,20 +60,29 @@ class ConsoleWriter {
 /// served first, and a time-out counts from the call. Copyable handle; thread-safe.
 class Console {
  public:
-  /// Everything through the first occurrence of `pattern`; what follows is kept.
+  ///@{
+  /// Everything through the first occurrence of `pattern`; what follows is kept. InvalidConfig for
+  /// an empty pattern, and for one that is longer than the buffer.
   future<std::string> wait_for(std::string pattern);
   future<std::string> wait_for_timeout(std::string pattern, std::chrono::milliseconds timeout);
+  ///@}
+  ///@{
   /// Whichever pattern is complete first in the stream; of several that end at the same byte the
   /// one that stands first in the list.
   future<ConsoleMatch> wait_for_any(std::vector<std::string> patterns);
   future<ConsoleMatch> wait_for_any(std::vector<std::string> patterns,
                                     std::chrono::milliseconds timeout);
+  ///@}
   /// What is there now; empty where nothing is.
   future<std::string> read_available();
 
+  ///@{
+  /// Done once the bytes are handed to the guest's machine. write_line() adds a "\n". NotRunning
+  /// unless the VM runs, ResourceExhausted with more than 16 MiB that the guest has not read.
   future<void> write(std::string bytes);
   future<void> write_str(std::string text) { return write(std::move(text)); }
   future<void> write_line(std::string text) { return write(std::move(text) + "\n"); }
+  ///@}
 
   /// Runs a command in the POSIX shell that waits at the console and gives its output (without echo
   /// and prompt, line ends as "\n") and its status. A command that takes longer is interrupted;
@@ -104,6 +101,7 @@ class Console {
   /// Nothing is lost: the reader starts at this console's position.
   std::pair<ConsoleReader, ConsoleWriter> split();
 
+  /// Made by VmHandle::console().
   explicit Console(std::shared_ptr<detail::ConsoleImpl> impl) : impl_(std::move(impl)) {}
 
  private:

@@ -149,6 +149,7 @@ constexpr std::string_view describe(ErrorCode code) noexcept {
 class error : public std::exception {
  public:
   error() noexcept : error(ErrorCode::Internal, {}) {}
+  /// An empty message becomes describe(code).
   error(ErrorCode code, std::string message, std::string hint = {}, int guest_errno = 0)
       : code_(code),
         guest_errno_(guest_errno),
@@ -157,6 +158,7 @@ class error : public std::exception {
         what_(std::string(to_string(code)) + ": " + message_ +
               (hint_.empty() ? std::string() : " (" + hint_ + ")")) {}
 
+  /// What kind of failure it is: the part to decide by.
   ErrorCode code() const noexcept { return code_; }
   /// What happened: names the field, file or peer concerned. Never empty.
   const std::string& message() const noexcept { return message_; }

@@ -129,11 +129,13 @@ struct FuturePromiseBase<void>;
 template <class T>
 class promise {
  public:
+  /// `post` is where continuations run; empty: on the thread that calls set().
   explicit promise(detail::Post post = {})
       : state_(std::make_shared<detail::FutureState<T>>(std::move(post))) {}
 
   /// False where a value was there already.
   bool set(result<T> value) const { return state_->set(std::move(value)); }
+  /// Ask once: whatever shares the promise shares this one value.
   future<T> get_future() const { return future<T>(state_); }
 
  private:
@@ -152,7 +154,11 @@ struct detail::FuturePromiseBase<void> {
 template <class T>
 class [[nodiscard]] future {
  public:
+  /// What the language asks of a function that gives a future and has a co_await in it. It runs at
+  /// once, to its first wait; what it throws becomes the future's error.
   struct promise_type : detail::FuturePromiseBase<T> {
+    ///@{
+    /// Called by the compiler.
     future get_return_object() { return this->promise_.get_future(); }
     std::suspend_never initial_suspend() const noexcept { return {}; }
     std::suspend_never final_suspend() const noexcept { return {}; }
@@ -168,8 +174,10 @@ class [[nodiscard]] future {
         this->promise_.set(capsa::error(ErrorCode::Internal, "a coroutine threw"));
       }
     }
+    ///@}
   };
 
+  /// Made by promise::get_future().
   explicit future(std::shared_ptr<detail::FutureState<T>> state) : state_(std::move(state)) {}
 
   /// A future that has its value already.

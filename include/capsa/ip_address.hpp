@@ -43,6 +43,7 @@ class IpAddress {
     }
     return out;
   }
+  ///@{
   /// The bytes as a packet carries them.
   static constexpr IpAddress from_v4_bytes(std::span<const std::byte, 4> wire) {
     IpAddress out;
@@ -57,12 +58,16 @@ class IpAddress {
       out.bytes_[i] = std::to_integer<std::uint8_t>(wire[i]);
     return out;
   }
+  ///@}
   /// "192.0.2.1" with four decimal numbers and no leading zeros, or RFC 4291, 2.2 without a zone.
   /// InvalidConfig for anything else.
   static result<IpAddress> parse(std::string_view text);
 
+  ///@{
+  /// An IPv6 address that stands for an IPv4 one is v6: see embedded_v4().
   constexpr bool is_v4() const noexcept { return !v6_; }
   constexpr bool is_v6() const noexcept { return v6_; }
+  ///@}
   /// 4 or 16 bytes, as a packet carries them.
   constexpr std::span<const std::uint8_t> bytes() const noexcept {
     return {bytes_.data(), v6_ ? std::size_t{16} : std::size_t{4}};
@@ -148,7 +153,9 @@ class IpNetwork {
   /// "10.0.0.0/8"; an address without a prefix is refused, and what make() refuses.
   static result<IpNetwork> parse(std::string_view text);
 
+  /// The first one; the bits behind the prefix are zero.
   constexpr const IpAddress& address() const noexcept { return address_; }
+  /// Bits: 0 to 32, or to 128.
   constexpr unsigned prefix() const noexcept { return prefix_; }
   /// False for an address of the other family.
   bool contains(const IpAddress& address) const noexcept;
@@ -156,6 +163,7 @@ class IpNetwork {
   IpAddress mask() const noexcept;
   /// The last address; the broadcast address of an IPv4 network.
   IpAddress last() const noexcept;
+  /// "10.0.0.0/8".
   std::string to_string() const;
 
   friend constexpr bool operator==(const IpNetwork&, const IpNetwork&) = default;
@@ -167,17 +175,21 @@ class IpNetwork {
   unsigned prefix_ = 0;
 };
 
+///@{
+/// As the member function of that name.
 inline std::string to_string(const IpAddress& address) {
   return address.to_string();
 }
 inline std::string to_string(const IpNetwork& network) {
   return network.to_string();
 }
+///@}
 std::ostream& operator<<(std::ostream&, const IpAddress&);
 std::ostream& operator<<(std::ostream&, const IpNetwork&);
 
 }  // namespace capsa
 
+/// \cond
 template <>
 struct std::hash<capsa::IpAddress> {
   std::size_t operator()(const capsa::IpAddress& address) const noexcept {
@@ -187,3 +199,4 @@ struct std::hash<capsa::IpAddress> {
     return static_cast<std::size_t>(value);
   }
 };
+/// \endcond

@@ -11,8 +11,10 @@ namespace capsa {
 /// call is made on the loop's own thread.
 class Loop {
  public:
+  /// Must not block: others share the loop.
   using Callback = std::function<void()>;
   using ReadyCallback = std::function<void(std::uint32_t events)>;  ///< epoll(7) event bits
+  /// Never 0, and used once only.
   using TimerId = std::uint64_t;
 
   virtual ~Loop() = default;
@@ -25,6 +27,7 @@ class Loop {
   /// After this returns `ready` is not called again, even for events already collected.
   virtual void unwatch(int fd) = 0;
 
+  /// Calls it once, not inside this call and not before `delay` has passed by now().
   virtual TimerId call_after(std::chrono::nanoseconds delay, Callback callback) = 0;
   /// A timer that has fired or was cancelled is ignored.
   virtual void cancel(TimerId timer) = 0;
@@ -32,6 +35,7 @@ class Loop {
   /// Runs `callback` on the loop's thread, soon. From any thread.
   virtual void post(Callback callback) = 0;
 
+  /// The clock of its timers; a test's loop moves it by hand.
   virtual std::chrono::steady_clock::time_point now() const = 0;
 };
 

@@ -15,9 +15,11 @@ class VmImpl;
 /// One stream between host and guest.
 class VsockStream {
  public:
+  /// Made by VsockSocket::connect() and accept().
   explicit VsockStream(UniqueFd fd) : fd_(std::move(fd)) {}
   /// A connected, blocking SOCK_STREAM socket: read, write and shutdown(2) it as any other.
   int fd() const noexcept { return fd_.get(); }
+  /// Gives the socket away; fd() is -1 then.
   UniqueFd release() { return std::move(fd_); }
 
  private:
@@ -27,6 +29,7 @@ class VsockStream {
 /// A configured vsock port of a VM. Copyable handle; keeps the VM alive; thread-safe.
 class VsockSocket {
  public:
+  /// The number of the guest's or the host's port, as it was configured.
   std::uint32_t port() const noexcept { return port_; }
   /// The unix socket; it accepts connections while the VM runs.
   const std::filesystem::path& path() const noexcept { return path_; }
@@ -40,10 +43,13 @@ class VsockSocket {
   /// where !connects().
   future<VsockStream> accept() const;
 
+  ///@{
+  /// For this library; made by VmHandle::vsock_socket().
   VsockSocket(std::shared_ptr<detail::VmImpl> vm, std::uint32_t port, std::filesystem::path path,
               bool connects)
       : vm_(std::move(vm)), port_(port), path_(std::move(path)), connects_(connects) {}
   const std::shared_ptr<detail::VmImpl>& vm() const noexcept { return vm_; }
+  ///@}
 
  private:
   std::shared_ptr<detail::VmImpl> vm_;

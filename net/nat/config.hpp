@@ -8,7 +8,8 @@
 
 namespace capsa::net::nat {
 
-/// What guests may cost the host. A flow that would go over a cap is refused, none is thrown out.
+/// What guests may cost the host. A flow that would go over a cap is refused. None is thrown out
+/// but a ping that is not answered, and a UDP socket that has been idle for half a minute.
 struct NatLimits {
   // Per guest. Each is one descriptor of this process and, for TCP, up to 256 KiB of buffers.
   std::size_t tcp = 1024;

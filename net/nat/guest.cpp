@@ -12,6 +12,10 @@ namespace {
 
 /// Of the tables in libslirp, which forget the oldest.
 constexpr std::size_t kAddresses = 16;
+// How long a UDP socket has been idle that makes way for a new one, and how often is looked for
+// such: a guest that floods is not to have all of them looked at for each datagram.
+constexpr std::chrono::seconds kUdpIdle{30};
+constexpr std::chrono::seconds kUdpExpiry{1};
 /// Linux' least MSS. It bounds into how many segments one of ours is cut.
 constexpr std::uint16_t kLeastMss = 88;
 constexpr std::uint16_t kTcpIpv4 = 40, kTcpIpv6 = 60;
@@ -50,6 +54,11 @@ Verdict Guest::input(Frame& frame, Packet& packet, TimePoint now) {
   Verdict verdict = flows_.admit(packet);
   if (verdict == Verdict::PingLimit) {
     if (const auto fd = flows_.impatient_ping(now)) session_->give_up(*fd);
+    verdict = flows_.admit(packet);
+  }
+  if (verdict == Verdict::UdpLimit && now - udp_expired_ >= kUdpExpiry) {
+    udp_expired_ = now;
+    session_->expire_udp(kUdpIdle, now);
     verdict = flows_.admit(packet);
   }
   if (verdict != Verdict::Pass) return verdict;

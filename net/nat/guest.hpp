@@ -95,6 +95,7 @@ class Guest final : private SlirpListener {
   std::optional<ForwardSpec> opening_;
   int opened_forward_ = -1;
   TimePoint last_used_;
+  TimePoint udp_expired_{};                // when sockets had to make way
   std::unique_ptr<SlirpSession> session_;  // last: its end calls back
 };
 

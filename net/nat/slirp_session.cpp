@@ -23,6 +23,9 @@ constexpr std::size_t kMtu = 65520;
 /// While there is no room for frames: the time in which a guest's queue usually drains.
 constexpr milliseconds kHoldBack{5};
 
+// SO_EXPIRE of libslirp.
+constexpr milliseconds kUdpLife{240'000};
+
 struct Owner {
   std::mutex mutex;
   std::thread::id thread;
@@ -209,6 +212,18 @@ void SlirpSession::give_up(int fd) {
   silent_ = true;
   slirp_pollfds_poll(slirp_, 0, Callbacks::events_of, this);
   silent_ = false;
+}
+
+/// libslirp closes what is idle for kUdpLife, by its clock: for a moment that is put forward. TCP
+/// counts ticks, not time, and has one more.
+void SlirpSession::expire_udp(std::chrono::milliseconds idle, TimePoint now) {
+  set_now(now + (kUdpLife - std::min(idle, kUdpLife)));
+  slirp_pollfds_poll(slirp_, 1, Callbacks::events_of, this);
+  fill();
+  set_now(now);
+  polled_ms_ = now_ns_ / 1'000'000;
+  slirp_pollfds_poll(slirp_, 1, Callbacks::events_of, this);
+  fill();
 }
 
 /// What libslirp is told of a socket. It must not be told more than it has asked for: it reads

@@ -72,6 +72,10 @@ class SlirpSession {
   /// latest, and libslirp's error about it is not sent.
   void give_up(int fd);
 
+  /// Closes the UDP sockets that nothing has passed for so long, which is below libslirp's own four
+  /// minutes; those of port forwards stay.
+  void expire_udp(std::chrono::milliseconds idle, TimePoint now);
+
   /// Tells the listener of sockets that were opened through handle(), and what is waited for.
   void refresh() { fill(); }
 

@@ -43,6 +43,19 @@ struct FlowLogEntry {
   std::string name;
 };
 
+/// A flow that begins, or is denied: then or later.
+struct FlowBegin {
+  TimePoint time;
+  bool allowed = false;
+  std::uint8_t ip_protocol = 0;
+  IpAddress from;  ///< who began it, the VM or the other
+  IpAddress to;
+  std::uint16_t from_port = 0;
+  std::uint16_t to_port = 0;
+  std::string name;    ///< see DenialEvent
+  std::string reason;  ///< see describe()
+};
+
 /// The last so many entries, and how many were lost before them; a callback sees all. The callback
 /// must not call back into whoever owns the log.
 template <class Entry>

@@ -132,9 +132,28 @@ void PortGuard::tell_denial(const FlowKey& key, const Verdict& verdict, std::str
     next_told_ = (next_told_ + 1) % kMaxTold;
   }
   ++stats_.denied_flows;
+  if (on_flow_) tell_begin(key, false, false, name, describe(verdict, config_.policy), now);
   denials_.add({now, verdict.rule, verdict.builtin, describe(verdict, config_.policy),
                 key.ip_protocol, key.local, key.remote, key.local_port, key.remote_port,
                 std::move(name)});
+}
+
+void PortGuard::tell_begin(const FlowKey& key, bool allowed, bool outside, std::string name,
+                           std::string reason, TimePoint now) {
+  FlowBegin begin{now,
+                  allowed,
+                  key.ip_protocol,
+                  key.local,
+                  key.remote,
+                  key.local_port,
+                  key.remote_port,
+                  std::move(name),
+                  std::move(reason)};
+  if (outside) {
+    std::swap(begin.from, begin.to);
+    std::swap(begin.from_port, begin.to_port);
+  }
+  on_flow_(begin);
 }
 
 void PortGuard::tell_flow(const FlowKey& key, const Verdict& verdict, std::string name,

@@ -101,6 +101,8 @@ class PortGuard {
   const FlowTable& flows() const noexcept { return flows_; }
   DenialLog& denials() noexcept { return denials_; }
   FlowLog& log() noexcept { return log_; }
+  /// Told of every flow; none: of none. Must not call back.
+  void on_flow(std::function<void(const FlowBegin&)> callback) { on_flow_ = std::move(callback); }
   const GuardStats& stats() const noexcept { return stats_; }
 
  private:
@@ -133,6 +135,8 @@ class PortGuard {
   bool revise(const Frame& frame, const FlowKey& key, Flow& flow, Verdict& verdict);
   void tell_denial(const FlowKey& key, const Verdict& verdict, std::string name, TimePoint now);
   void tell_flow(const FlowKey& key, const Verdict& verdict, std::string name, TimePoint now);
+  void tell_begin(const FlowKey& key, bool allowed, bool outside, std::string name,
+                  std::string reason, TimePoint now);
   // -- answers
   Decision refuse_sent(const Frame& frame, DropReason reason);
   Decision end_sent(const Frame& frame, const FlowKey& key, const Verdict& verdict);
@@ -144,6 +148,7 @@ class PortGuard {
   FlowTable flows_;
   DenialLog denials_;
   FlowLog log_;
+  std::function<void(const FlowBegin&)> on_flow_;
   DnsJudge dns_;
   GuardStats stats_;
   bool denies_by_name_ = false;

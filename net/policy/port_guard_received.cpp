@@ -34,6 +34,9 @@ Decision PortGuard::judge_received(const Frame& frame) {
     flow->from_outside = true;
     flow->verdict.allowed = true;
     flow->generation = generation_;
+    if (on_flow_)
+      tell_begin(key, true, true, {},
+                 config_.network.is_peer(packet.from) ? "a peer" : "a port forward", frame.now);
   }
   Verdict verdict;
   if (!revise(frame, key, *flow, verdict)) return end_received(frame, key, verdict);

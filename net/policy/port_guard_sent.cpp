@@ -73,6 +73,9 @@ Decision PortGuard::open_sent(const Frame& frame, const FlowKey& key) {
   }
   *flow = std::move(fresh);
   flow->generation = generation_;
+  if (on_flow_)
+    tell_begin(key, true, false, name_of(*flow), describe(flow->verdict, config_.policy),
+               frame.now);
   if (packet.is_tcp()) {
     flow->first_sequence = packet.tcp_sequence;
     flow->conversation = std::make_unique<Conversation>(packet.tcp_sequence + 1, held_);

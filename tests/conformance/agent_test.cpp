@@ -1,29 +1,16 @@
 #include <boost/test/unit_test.hpp>
 #include <mutex>
 #include <stdexcept>
-#include <tests/conformance/guest_fixture.hpp>
+#include <tests/conformance/agent_guest.hpp>
 
 using namespace capsa;
 using namespace std::chrono_literals;
+using test::agent;
 using test::code_of;
 
 namespace {
 
 constexpr std::size_t kBig = 100U << 20;
-
-/// One guest for the whole program.
-struct Guest {
-  VmHandle vm = test::guest_vm(test::runtime()).memory_mb(768).agent_enabled().build().get();
-  std::optional<AgentClient> client;
-  Guest() {
-    vm.start().get();
-    client = vm.agent().get();
-  }
-};
-AgentClient& agent() {
-  static Guest guest;
-  return *guest.client;
-}
 
 int errno_of(future<void> f) {
   const auto r = f.result();

@@ -16,7 +16,9 @@ void add_kvm_boot(CLI::App& app, Action& action);
 void add_kvm_boot_one(CLI::App& app, Action& action);
 void add_net(CLI::App& app, Action& action);
 void add_overhead(CLI::App& app, Action& action);
+void add_pool(CLI::App& app, Action& action);
 void add_scale(CLI::App& app, Action& action);
+void add_soak(CLI::App& app, Action& action);
 void add_stop(CLI::App& app, Action& action);
 
 }  // namespace capsa::bench

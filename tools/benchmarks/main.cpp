@@ -17,8 +17,10 @@ int main(int argc, char** argv) {
   capsa::bench::add_overhead(app, action);
   capsa::bench::add_stop(app, action);
   capsa::bench::add_block(app, action);
+  capsa::bench::add_pool(app, action);
   capsa::bench::add_scale(app, action);
   capsa::bench::add_net(app, action);
+  capsa::bench::add_soak(app, action);
   CLI11_PARSE(app, argc, argv);
   try {
     action();

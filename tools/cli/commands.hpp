@@ -19,7 +19,9 @@ struct Tail {
 // Each adds a subcommand, which sets `action` when it is the one that was given.
 void add_run(CLI::App& app, Action& action, const Tail& tail);
 void add_vm(CLI::App& app, Action& action);
+void add_disk(CLI::App& app, Action& action);
 void add_guest(CLI::App& app, Action& action);
+void add_image(CLI::App& app, Action& action);
 void add_doctor(CLI::App& app, Action& action);
 void add_backends(CLI::App& app, Action& action);
 

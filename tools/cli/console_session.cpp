@@ -43,7 +43,7 @@ int ConsoleSession::run() {
 }
 
 void ConsoleSession::build() {
-  auto builder = runtime_.vm(options_.boot);
+  auto builder = std::visit([this](const auto& boot) { return runtime_.vm(boot); }, options_.boot);
   builder = std::move(builder)
                 .cpus(options_.vm.resources.cpus)
                 .memory_mb(options_.vm.resources.memory_mb)

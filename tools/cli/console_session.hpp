@@ -12,7 +12,7 @@
 namespace capsa::cli {
 
 struct VmOptions {
-  LinuxDirectBootConfig boot;
+  BootConfig boot;
   VmConfig vm;                              ///< resources, shares, ports, backend and accelerator
   std::vector<std::string> arguments;       ///< words added to the kernel's command line
   std::optional<std::string> command_line;  ///< replaces it

@@ -25,6 +25,8 @@ std::string describe(const Leftover& leftover) {
   std::string out = leftover.directory.string() + " of process " + std::to_string(leftover.owner);
   for (const auto pid : leftover.killed)
     out += ", process " + std::to_string(pid) + " ended";
+  for (const auto& table : leftover.tables)
+    out += ", nftables' table " + table + " removed";
   return out;
 }
 
@@ -68,6 +70,7 @@ std::string to_json(const Diagnosis& diagnosis) {
     json["leftovers"].push_back({{"directory", l.directory.string()},
                                  {"owner", l.owner},
                                  {"killed", l.killed},
+                                 {"tables", l.tables},
                                  {"removed", l.removed}});
   }
   return dump(json);

@@ -1,12 +1,15 @@
 #include <actors/guest/cache.hpp>
 #include <actors/values/validate.hpp>
 #include <algorithm>
+#include <backends/firmware/ovmf.hpp>
 #include <backends/kvm/host.hpp>
 #include <backends/kvm_device.hpp>
+#include <backends/program/program.hpp>
 #include <backends/qemu/probe.hpp>
 #include <backends/runtime_dir/libexec.hpp>
 #include <capsa/guest.hpp>
 #include <fstream>
+#include <net/host_nat/host_facts.hpp>
 #include <tools/cli/findings.hpp>
 
 namespace capsa::cli {
@@ -24,6 +27,14 @@ Finding find_hypervisor() {
   const auto qemu = qemu::find_qemu();
   if (!qemu) return missing("qemu", true, qemu.error());
   return found("qemu", true, qemu->path.string() + ", version " + to_string(qemu->version));
+}
+
+Finding find_firmware() {
+  const auto plain = firmware::find_ovmf(false);
+  if (!plain) return missing("uefi", false, plain.error());
+  const bool secure = firmware::find_ovmf(true).ok();
+  return found("uefi", false,
+               plain->code.string() + (secure ? ", and for secure boot" : "; not for secure boot"));
 }
 
 Finding find_kvm() {
@@ -48,6 +59,19 @@ Finding find_prepared_guest() {
                std::string(guest->tuned ? "tuned" : "stock") + " kernel " + guest->kernel_version +
                    " in " + guest->kernel.parent_path().string() + "; " + std::to_string(count) +
                    " prepared");
+}
+
+Finding find_host_nat() {
+  const auto facts = net::host_nat::host_facts();
+  const auto usable = net::host_nat::check(facts);
+  return usable ? found("host NAT", false, "by " + facts.nft.string())
+                : missing("host NAT", false, usable.error());
+}
+
+Finding find_skopeo() {
+  const auto version = program::run({.words = {"skopeo", "--version"}, .package = "skopeo"});
+  return version ? found("images", false, version->substr(0, version->find('\n')))
+                 : missing("images", false, version.error());
 }
 
 Finding find_runtime_dir() {
@@ -88,10 +112,13 @@ Diagnosis diagnose() {
   if (auto leftovers = clean_leftovers()) out.leftovers = *std::move(leftovers);
   out.findings = {find_hypervisor(),
                   find_kvm(),
+                  find_firmware(),
                   find_program("capsa-launcher"),
                   find_program("capsa-agent"),
                   find_prepared_guest(),
                   find_runtime_dir(),
+                  find_skopeo(),
+                  find_host_nat(),
                   find_memory()};
   return out;
 }
@@ -100,7 +127,7 @@ std::vector<BackendInfo> list_backends() {
   const auto qemu = qemu::find_qemu();
   const std::string path =
       qemu ? qemu->path.string() + ", version " + to_string(qemu->version) : qemu.error().what();
-  const auto own = kvm::check_host();
+  const auto own = kvm::recommend_host();
   const BackendInfo in_process{
       "kvm", "kvm", own.ok(),
       own.ok() ? "a machine in the program that uses capsa" : std::string(own.error().what()),

@@ -14,6 +14,8 @@ Examples:
   capsa guest prepare                     make the guest, once
   capsa run -- uname -a                   run a command in a fresh VM
   capsa run -t -- /bin/sh                 a shell in a fresh VM
+  capsa run --image python:3.11 -- python3 -c 'print(1)'
+                                          a command of an OCI image
   capsa vm --kernel vmlinux --initrd initrd.img
                                           a VM of your own, console on the terminal
   capsa doctor                            what works here, and what is missing
@@ -38,7 +40,9 @@ int run(int argc, char** argv) {
   Action action;
   add_run(app, action, tail);
   add_vm(app, action);
+  add_disk(app, action);
   add_guest(app, action);
+  add_image(app, action);
   add_doctor(app, action);
   add_backends(app, action);
   app.add_subcommand("version", "Print capsa's version")->callback([&action] {

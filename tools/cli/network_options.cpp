@@ -83,8 +83,8 @@ result<std::optional<NetworkPolicy>> parse_rules(const NetworkWords& words) {
 void add_network_options(CLI::App& command, NetworkWords& words) {
   command
       .add_option("--net", words.mode,
-                  "none, user (behind a NAT in this process) or nat (the platform's); user where "
-                  "one of the options below is given")
+                  "none, user (behind a NAT in this process) or nat (the host kernel's, which "
+                  "needs root); user where one of the options below is given")
       ->type_name("none|user|nat");
   command
       .add_option("-p,--publish", words.publish,
@@ -134,20 +134,27 @@ result<NetworkMode> parse_network(const NetworkWords& words) {
                    "use --net user");
     return NetworkMode::none();
   }
-  if (words.mode == "nat" && !others) return NetworkMode::nat();
   if (words.mode == "cluster")
     return error(ErrorCode::UnsupportedFeature, "--net cluster: a cluster is of one program's VMs",
                  "use NetworkMode::cluster() of the library, or --net user");
-  if (!words.mode.empty() && words.mode != "user")
+  if (!words.mode.empty() && words.mode != "user" && words.mode != "nat")
     return refused("--net", words.mode, "there are: none, user, nat");
+  auto policy = parse_rules(words);
+  if (!policy) return policy.error();
+  if (words.mode == "nat") {
+    if (!words.publish.empty())
+      return error(ErrorCode::UnsupportedFeature,
+                   "--publish: nobody reaches a guest behind the host's own NAT", "use --net user");
+    HostNatConfig config;
+    config.policy = std::move(*policy);
+    return NetworkMode::nat(std::move(config));
+  }
   UserNatConfig config;
   for (const auto& word : words.publish) {
     auto forward = parse_publish(word);
     if (!forward) return forward.error();
     config.port_forwards.push_back(std::move(*forward));
   }
-  auto policy = parse_rules(words);
-  if (!policy) return policy.error();
   config.policy = std::move(*policy);
   return NetworkMode::user_nat(std::move(config));
 }

@@ -1,3 +1,4 @@
+#include <cctype>
 #include <charconv>
 #include <cstdlib>
 #include <tools/cli/options.hpp>
@@ -50,13 +51,45 @@ result<DiskImage> parse_disk(std::string_view option, std::string_view text) {
   }
   if (take(":ro")) {
     image.is_read_only = true;
+  } else if (take(":overlay")) {
+    image.is_overlay = true;
   } else {
     take(":rw");
   }
   if (rest.empty())
-    return refused(option, text, "write IMAGE, IMAGE:ro, IMAGE:rw:raw or IMAGE:ro:qcow2");
+    return refused(option, text,
+                   "write IMAGE, IMAGE:ro, IMAGE:overlay, IMAGE:rw:raw or IMAGE:ro:qcow2");
   image.path = rest;
   return image;
+}
+
+result<BootConfig> parse_boot(const BootWords& words, std::vector<DiskImage>& disks) {
+  const auto wrong = [](std::string what, std::string hint) {
+    return error(ErrorCode::InvalidConfig, std::move(what), std::move(hint));
+  };
+  if (words.uefi) {
+    if (disks.empty()) return wrong("--uefi: there is no disk to boot", "add --disk IMAGE");
+    UefiBootConfig boot(std::move(disks.front()));
+    disks.erase(disks.begin());
+    if (!words.efi_vars.empty()) boot.efi_variable_store = words.efi_vars;
+    boot.secure_boot = words.secure_boot;
+    return BootConfig(std::move(boot));
+  }
+  if (words.secure_boot || !words.efi_vars.empty())
+    return wrong(std::string(words.secure_boot ? "--secure-boot" : "--efi-vars") +
+                     ": only firmware knows what to do with it",
+                 "add --uefi");
+  if (words.kernel.empty() || words.initrd.empty())
+    return wrong(std::string(words.kernel.empty() ? "--kernel" : "--initrd") + " is missing",
+                 "give --kernel FILE and --initrd FILE, or boot a disk: --uefi --disk IMAGE");
+  LinuxDirectBootConfig boot(words.kernel, words.initrd);
+  boot.acpi = !words.no_acpi;
+  if (!words.root_disk.empty()) {
+    auto disk = parse_disk("--root-disk", words.root_disk);
+    if (!disk) return disk.error();
+    boot.root_disk = *std::move(disk);
+  }
+  return BootConfig(std::move(boot));
 }
 
 result<std::pair<std::string, std::string>> parse_env(std::string_view text) {
@@ -95,6 +128,23 @@ result<std::uint64_t> parse_memory(std::string_view text) {
   if (!parse_number(digits, number) || number > UINT64_MAX / unit)
     return refused("--memory", text, "write a number of MiB, or one with a suffix: 512, 512M, 2G");
   return number * unit;
+}
+
+result<std::uint64_t> parse_size(std::string_view text) {
+  constexpr std::string_view kUnits = "KMGT";
+  std::string_view digits = text;
+  unsigned shift = 0;
+  if (!digits.empty()) {
+    const char last = static_cast<char>(std::toupper(static_cast<unsigned char>(digits.back())));
+    if (const auto at = kUnits.find(last); at != std::string_view::npos) {
+      shift = static_cast<unsigned>(at + 1) * 10;
+      digits.remove_suffix(1);
+    }
+  }
+  std::uint64_t number = 0;
+  if (!parse_number(digits, number) || number > UINT64_MAX >> shift)
+    return refused("SIZE", text, "write a number of bytes, or one with a suffix: 512M, 10G, 1T");
+  return number << shift;
 }
 
 result<std::chrono::milliseconds> parse_seconds(std::string_view text) {

@@ -1,4 +1,5 @@
 #include <tools/cli/commands.hpp>
+#include <tools/cli/image_pull.hpp>
 #include <tools/cli/network_options.hpp>
 #include <tools/cli/options.hpp>
 #include <tools/cli/report.hpp>
@@ -20,6 +21,7 @@ Examples:
   capsa run -- cat /proc/version
   capsa run -t -- /bin/sh
   echo hello | capsa run -- wc -c
+  capsa run --image python:3.11 -- python3 -c 'print(6 * 7)'
   capsa run --allow example.com -- wget -qO- http://example.com/
   capsa run --share .:/work:rw --workdir /work --env CI=1 -- sh -c 'ls -l > listing.txt')";
 
@@ -35,10 +37,13 @@ class Usage : public CLI::Formatter {
 struct Words {
   unsigned cpus = 1;
   std::string memory = "512";
+  ImageWords image;
+  std::string scratch;
   std::vector<std::string> shares;
   std::vector<std::string> disks;
   bool nested = false;
   NetworkWords network;
+  std::string flow_log;
   std::vector<std::string> env;
   std::string timeout;
   std::string backend = "auto";
@@ -51,7 +56,22 @@ struct Words {
 
 result<RunOptions> understand(const Words& words, std::vector<std::string> command) {
   RunOptions options;
-  if (command.empty()) {
+  if (words.image.reference.empty() && !words.image.is_plain())
+    return error(ErrorCode::InvalidConfig, "run: --pull, --auth-file and --insecure are for images",
+                 "add --image REFERENCE");
+  if (words.image.reference.empty() && !words.scratch.empty())
+    return error(ErrorCode::InvalidConfig, "run: --scratch is for images",
+                 "add --image REFERENCE; other guests write to their memory as they like");
+  if (!words.image.reference.empty()) {
+    auto image = parse_image(words.image);
+    if (!image) return image.error();
+    options.image = *std::move(image);
+    if (!words.scratch.empty()) {
+      const auto scratch = parse_memory(words.scratch);
+      if (!scratch) return scratch.error();
+      options.image->options.scratch_mb = *scratch;
+    }
+  } else if (command.empty()) {
     return error(ErrorCode::InvalidConfig, "run: there is no command",
                  "write it after the options: capsa run -- COMMAND ARGUMENTS");
   }
@@ -74,6 +94,9 @@ result<RunOptions> understand(const Words& words, std::vector<std::string> comma
   auto network = parse_network(words.network);
   if (!network) return network.error();
   options.vm.network = *std::move(network);
+  if (!words.flow_log.empty() && options.vm.network.is<NetworkMode::None>())
+    return error(ErrorCode::InvalidConfig, "--flow-log: there is no network", "add --net user");
+  options.flow_log = words.flow_log;
   for (const auto& word : words.env) {
     auto variable = parse_env(word);
     if (!variable) return variable.error();
@@ -109,6 +132,12 @@ int run(const Words& words, std::vector<std::string> command, const Tail& tail) 
   command.insert(command.end(), tail.words.begin(), tail.words.end());
   auto options = understand(words, std::move(command));
   if (!options) return report(options.error());
+  if (options->image) {
+    // Here, where there is a terminal for its bar; the sandbox then finds it in the cache.
+    const auto pulled = pull_image(*options->image);
+    if (!pulled) return report(pulled.error());
+    options->image->options.pull = PullPolicy::Missing;
+  }
   return RunSession(*std::move(options)).run();
 }
 
@@ -129,6 +158,11 @@ void add_run(CLI::App& app, Action& action, const Tail& tail) {
                    "Share a directory of this host at a path of the guest; read-only by default")
       ->type_name("HOST:GUEST[:ro|rw]")
       ->allow_extra_args(false);
+  add_image_options(*command, words->image);
+  command
+      ->add_option("--scratch", words->scratch,
+                   "How much the guest may write beside its image; half of its memory by default")
+      ->type_name("SIZE");
   command->add_option("--env", words->env, "Set a variable, or pass this environment's value on")
       ->type_name("KEY[=VALUE]")
       ->allow_extra_args(false);
@@ -145,9 +179,14 @@ void add_run(CLI::App& app, Action& action, const Tail& tail) {
   command
       ->add_option("--disk", words->disks,
                    "Attach an image, block device or nbd:// disk: vda, vdb, ... in the guest")
-      ->type_name("IMAGE[:ro|rw][:raw|qcow2]")
+      ->type_name("IMAGE[:ro|rw|overlay][:raw|qcow2]")
       ->allow_extra_args(false);
   add_network_options(*command, words->network);
+  command
+      ->add_option("--flow-log", words->flow_log,
+                   "Write a line for each connection into a new file: when, allow or deny, the "
+                   "protocol, from, to, the name and the rule")
+      ->type_name("FILE");
   command->add_flag("--nested", words->nested,
                     "Give the guest a CPU that can run virtual machines of its own");
   command->add_flag("-v,--verbose", words->verbosity, "Log what happens; twice for more");

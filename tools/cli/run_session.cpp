@@ -67,8 +67,11 @@ void RunSession::build() {
     sandbox = std::move(sandbox).share(share);
   for (auto& disk : options_.vm.disks)
     sandbox = std::move(sandbox).disk(disk);
-  const std::vector<std::string> arguments(options_.command.begin() + 1, options_.command.end());
-  auto command = std::move(sandbox).run(options_.command.front(), arguments);
+  const auto& words = options_.command;
+  auto command =
+      options_.image
+          ? std::move(sandbox).oci(options_.image->reference, words, options_.image->options)
+          : std::move(sandbox).run(words.front(), {words.begin() + 1, words.end()});
   if (options_.pty) {
     if (const char* term = std::getenv("TERM")) command = std::move(command).env("TERM", term);
     command = std::move(command).pty(terminal_size().value_or(PtySize{}));
@@ -101,10 +104,23 @@ void RunSession::tell_ports() {
   }));
 }
 
+/// Long before the command runs, which waits for the guest to boot.
+void RunSession::log_flows() {
+  if (options_.flow_log.empty()) return;
+  static_cast<void>(vm_->network().then([this](result<VmNetwork> network) {
+    if (!network) return;
+    static_cast<void>(network->log_flows(options_.flow_log).then([this](result<void> opened) {
+      if (opened) return;
+      post_([this, why = opened.error()] { fail(why, kOwnFailure); });
+    }));
+  }));
+}
+
 void RunSession::on_built(result<VmHandle> vm) {
   if (!vm) return fail(vm.error(), status_of_failed_start(vm.error()));
   vm_ = *vm;
   tell_ports();
+  log_flows();
   static_cast<void>(vm_->main_process().then([this](result<Process> process) {
     post_([this, process = std::move(process)] { on_started(process); });
   }));

@@ -15,10 +15,12 @@ namespace capsa::cli {
 struct RunOptions {
   VmConfig vm;                       ///< resources, shares, backend, accelerator and nested count
   std::optional<GuestAssets> guest;  ///< instead of the one that find_guest() gives
-  std::vector<std::string> command;
+  std::optional<OciImage> image;     ///< the root; pulled already
+  std::vector<std::string> command;  ///< with an image maybe none
   std::vector<std::pair<std::string, std::string>> env;
   std::string working_dir;
   std::string user;
+  std::string flow_log;                              ///< a file; empty: none
   std::optional<std::chrono::milliseconds> timeout;  ///< from now on, booting included
   bool pty = false;
   LogLevel log_level = LogLevel::Warning;
@@ -35,6 +37,7 @@ class RunSession {
   void build();
   void on_built(result<VmHandle> vm);
   void tell_ports();
+  void log_flows();
   void on_started(result<Process> process);
   void on_exit(const result<ExitStatus>& status);
   void on_vm_end(result<std::optional<int>> code);

@@ -12,18 +12,20 @@ constexpr const char* kFooter = R"(
 On a terminal, keys go to the guest and Ctrl-] ends the VM. Without one, standard input and output
 are the console. The kernel's command line is the backend's, with --append added, or --cmdline.
 
+With --uefi the console is the guest's virtio console (console=hvc0 in its boot loader's
+configuration). A reboot ends the VM, as it does with a kernel.
+
 Exit status: 0 when the guest powered off, 125 when the VM failed; its last lines are then shown.
 
 Examples:
   capsa vm --kernel vmlinux --initrd initrd.img --memory 1G
   capsa vm --kernel vmlinuz --initrd initrd.img --share ./src:src --append 'rdinit=/bin/sh quiet'
-  capsa vm --kernel vmlinux --initrd initrd.img --vsock-listen 1024:/tmp/guest.sock)";
+  capsa vm --kernel vmlinux --initrd initrd.img --vsock-listen 1024:/tmp/guest.sock
+  capsa vm --uefi --disk debian.qcow2 --efi-vars debian.vars --memory 2G)";
 
 /// As written; checked when the command line is whole.
 struct Words {
-  std::string kernel;
-  std::string initrd;
-  std::string root_disk;
+  BootWords boot;
   unsigned cpus = 1;
   std::string memory = "512";
   std::vector<std::string> shares;
@@ -36,7 +38,6 @@ struct Words {
   std::optional<std::string> command_line;
   std::string backend = "auto";
   std::string accelerator = "auto";
-  bool no_acpi = false;
   int verbosity = 0;
 };
 
@@ -51,13 +52,6 @@ result<void> add_ports(const std::vector<std::string>& words, bool connects, VmC
 
 result<VmOptions> understand(const Words& words) {
   VmOptions options;
-  options.boot = {words.kernel, words.initrd};
-  options.boot.acpi = !words.no_acpi;
-  if (!words.root_disk.empty()) {
-    auto disk = parse_disk("--root-disk", words.root_disk);
-    if (!disk) return disk.error();
-    options.boot.root_disk = *std::move(disk);
-  }
   options.vm.resources.cpus = words.cpus;
   const auto memory = parse_memory(words.memory);
   if (!memory) return memory.error();
@@ -72,6 +66,9 @@ result<VmOptions> understand(const Words& words) {
     if (!disk) return disk.error();
     options.vm.disks.push_back(*std::move(disk));
   }
+  auto boot = parse_boot(words.boot, options.vm.disks);
+  if (!boot) return boot.error();
+  options.boot = *std::move(boot);
   options.vm.nested = words.nested;
   auto network = parse_network(words.network);
   if (!network) return network.error();
@@ -98,13 +95,25 @@ result<VmOptions> understand(const Words& words) {
 }  // namespace
 
 void add_vm(CLI::App& app, Action& action) {
-  auto* command = app.add_subcommand("vm", "Boot a Linux kernel, console on the terminal");
+  auto* command =
+      app.add_subcommand("vm", "Boot a Linux kernel or a disk, console on the terminal");
   command->footer(kFooter);
   auto words = std::make_shared<Words>();
-  command->add_option("--kernel", words->kernel, "ELF vmlinux with a PVH entry, or bzImage")
-      ->required()
+  auto* kernel =
+      command
+          ->add_option("--kernel", words->boot.kernel, "ELF vmlinux with a PVH entry, or bzImage")
+          ->type_name("FILE");
+  auto* initrd =
+      command->add_option("--initrd", words->boot.initrd, "Initial RAM disk")->type_name("FILE");
+  auto* uefi = command->add_flag("--uefi", words->boot.uefi,
+                                 "Instead: boot the first --disk by UEFI firmware (OVMF)");
+  uefi->excludes(kernel)->excludes(initrd);
+  command
+      ->add_option("--efi-vars", words->boot.efi_vars,
+                   "Keep the firmware's variables in this file, which is made where there is none")
       ->type_name("FILE");
-  command->add_option("--initrd", words->initrd, "Initial RAM disk")->required()->type_name("FILE");
+  command->add_flag("--secure-boot", words->boot.secure_boot,
+                    "Firmware that starts only what its keys have signed");
   command->add_option("--cpus", words->cpus, "Virtual CPUs, 1 to 255")->capture_default_str();
   command->add_option("--memory", words->memory, "Memory in MiB, or with a suffix: 2G")
       ->capture_default_str()
@@ -129,21 +138,26 @@ void add_vm(CLI::App& app, Action& action) {
       command->add_option("--append", words->append, "Words to add to the kernel's command line")
           ->type_name("'WORD WORD=VALUE ...'")
           ->allow_extra_args(false);
+  append->excludes(uefi);
   command
       ->add_option("--cmdline", words->command_line,
                    "Replaces the kernel's command line, but for what the machine itself needs")
       ->type_name("LINE")
-      ->excludes(append);
-  command->add_flag("--no-acpi", words->no_acpi,
-                    "No ACPI; the kernel needs CONFIG_VIRTIO_MMIO_CMDLINE_DEVICES");
+      ->excludes(append)
+      ->excludes(uefi);
   command
-      ->add_option("--root-disk", words->root_disk,
+      ->add_flag("--no-acpi", words->boot.no_acpi,
+                 "No ACPI; the kernel needs CONFIG_VIRTIO_MMIO_CMDLINE_DEVICES")
+      ->excludes(uefi);
+  command
+      ->add_option("--root-disk", words->boot.root_disk,
                    "The same as vda, before the others, and the kernel's root=")
-      ->type_name("IMAGE[:ro|rw][:raw|qcow2]");
+      ->type_name("IMAGE[:ro|rw|overlay][:raw|qcow2]")
+      ->excludes(uefi);
   command
       ->add_option("--disk", words->disks,
                    "Attach an image, block device or nbd:// disk: vda, vdb, ... in the guest")
-      ->type_name("IMAGE[:ro|rw][:raw|qcow2]")
+      ->type_name("IMAGE[:ro|rw|overlay][:raw|qcow2]")
       ->allow_extra_args(false);
   add_network_options(*command, words->network);
   command->add_flag("--nested", words->nested,

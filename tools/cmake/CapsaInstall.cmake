@@ -8,13 +8,14 @@ find_package(CAF 0.17.6...<0.18 REQUIRED COMPONENTS core)
 target_compile_features(capsa_base INTERFACE cxx_std_20)
 
 set(_capsa_floors
-  capsa_base capsa_values capsa_hypervisor capsa_memory capsa_block capsa_virtio
+  capsa_base capsa_metrics capsa_values capsa_hypervisor capsa_memory capsa_block capsa_virtio
   capsa_public_values capsa_net_core capsa_net_packet capsa_net_gso capsa_net_switch capsa_net_capture
-  capsa_net_dns capsa_net_dhcp capsa_net_neighbor capsa_net_policy capsa_net_nat capsa_virtio_net
+  capsa_net_dns capsa_net_dhcp capsa_net_neighbor capsa_net_policy capsa_net_nat capsa_net_tap capsa_net_host_nat
+  capsa_virtio_net capsa_program capsa_image
   capsa_virtio_balloon capsa_virtio_block capsa_virtio_console capsa_virtio_rng capsa_mmio
   capsa_vsock capsa_fs capsa_vhost_user capsa_kvm_boot capsa_kvm_tables capsa_kvm
-  capsa_runtime_dir capsa_qemu capsa_agent_proto capsa_agent capsa_guest_assets capsa_console_core
-  capsa_actors capsa_facade)
+  capsa_runtime_dir capsa_firmware capsa_qemu capsa_agent_proto capsa_agent capsa_guest_assets capsa_console_core
+  capsa_pool_core capsa_actors capsa_facade)
 
 # For programs that use <capsa/actors.hpp>: the library with CAF on the outside.
 add_library(capsa_with_actors INTERFACE)

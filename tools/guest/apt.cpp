@@ -1,7 +1,7 @@
+#include <backends/program/program.hpp>
 #include <charconv>
 #include <sstream>
 #include <tools/guest/apt.hpp>
-#include <tools/guest/process.hpp>
 
 namespace capsa::guest {
 namespace {
@@ -45,7 +45,8 @@ result<fs::path> downloaded_package(const fs::path& directory) {
 }  // namespace
 
 result<std::string> resolve_package(const std::string& meta, std::string_view prefix) {
-  auto output = run({.words = {"apt-cache", "depends", "--important", meta}, .package = "apt"});
+  auto output =
+      program::run({.words = {"apt-cache", "depends", "--important", meta}, .package = "apt"});
   if (!output) return explain(output.error());
   std::istringstream lines(*output);
   for (std::string line; std::getline(lines, line);) {
@@ -59,8 +60,8 @@ result<std::string> resolve_package(const std::string& meta, std::string_view pr
 }
 
 result<std::string> package_version(const std::string& package) {
-  auto output =
-      run({.words = {"apt-cache", "show", "--no-all-versions", package}, .package = "apt"});
+  auto output = program::run(
+      {.words = {"apt-cache", "show", "--no-all-versions", package}, .package = "apt"});
   if (!output) return explain(output.error());
   std::istringstream lines(*output);
   for (std::string line; std::getline(lines, line);)
@@ -73,18 +74,19 @@ result<void> fetch_package(const std::string& package, const fs::path& directory
   const std::string step = "download " + package;
   if (progress) progress(step, 0, 0);
   // As root, apt would drop to its own user, who may not write to our directory.
-  auto fetched = run({.words = {"apt-get", "download", "-q", "-o", "APT::Sandbox::User=root", "-o",
-                                "APT::Status-Fd=1", package},
-                      .directory = directory,
-                      .line = [&](std::string_view line) { report_download(line, step, progress); },
-                      .package = "apt"});
+  auto fetched =
+      program::run({.words = {"apt-get", "download", "-q", "-o", "APT::Sandbox::User=root", "-o",
+                              "APT::Status-Fd=1", package},
+                    .directory = directory,
+                    .line = [&](std::string_view line) { report_download(line, step, progress); },
+                    .package = "apt"});
   if (!fetched) return explain(fetched.error());
   const auto file = downloaded_package(directory);
   if (!file) return file.error();
 
   if (progress) progress("unpack " + package, 0, 0);
-  auto unpacked =
-      run({.words = {"dpkg-deb", "-x", file->string(), directory.string()}, .package = "dpkg"});
+  auto unpacked = program::run(
+      {.words = {"dpkg-deb", "-x", file->string(), directory.string()}, .package = "dpkg"});
   if (!unpacked)
     return unpacked.error().code() == ErrorCode::NotFound ? explain(unpacked.error())
                                                           : unpacked.error();

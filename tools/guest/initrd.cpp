@@ -1,10 +1,10 @@
 #include <actors/guest/cache.hpp>
+#include <backends/program/program.hpp>
 #include <set>
 #include <sstream>
 #include <tools/guest/cpio.hpp>
 #include <tools/guest/elf.hpp>
 #include <tools/guest/initrd.hpp>
-#include <tools/guest/process.hpp>
 
 namespace capsa::guest {
 namespace {
@@ -82,7 +82,7 @@ result<std::string> read_host_busybox() {
 
 /// Every applet's path, without those that would hide busybox itself or the agent.
 result<std::vector<std::string>> list_applets(const fs::path& busybox) {
-  auto output = run({.words = {busybox.string(), "--list-full"}});
+  auto output = program::run({.words = {busybox.string(), "--list-full"}});
   if (!output) return output.error();
   std::vector<std::string> applets;
   std::istringstream lines(*output);

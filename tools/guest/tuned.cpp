@@ -3,12 +3,12 @@
 #include <actors/guest/cache.hpp>
 #include <algorithm>
 #include <array>
+#include <backends/program/program.hpp>
 #include <cstdlib>
 #include <sstream>
 #include <thread>
 #include <tools/guest/elf.hpp>
 #include <tools/guest/kernel.hpp>
-#include <tools/guest/process.hpp>
 #include <tools/guest/vmlinux.hpp>
 
 namespace capsa::guest {
@@ -52,11 +52,11 @@ result<void> check_tools() {
     if (!is_in_path(tool.program)) need(tool.package);
   if (is_in_path("gcc")) {
     // The kernel's own build tool reads object files with libelf.
-    const auto header =
-        run({.words = {"gcc", "-include", "gelf.h", "-fsyntax-only", "-x", "c", "/dev/null"}});
+    const auto header = program::run(
+        {.words = {"gcc", "-include", "gelf.h", "-fsyntax-only", "-x", "c", "/dev/null"}});
     if (!header) need("libelf-dev");
-    const auto libc =
-        run({.words = {"gcc", "-include", "stdio.h", "-fsyntax-only", "-x", "c", "/dev/null"}});
+    const auto libc = program::run(
+        {.words = {"gcc", "-include", "stdio.h", "-fsyntax-only", "-x", "c", "/dev/null"}});
     if (!libc) need("libc6-dev");
   } else {
     need("libelf-dev");
@@ -75,7 +75,8 @@ result<fs::path> unpack_source(const fs::path& work, const std::string& package,
   if (auto fetched = fetch_package(package, work, progress); !fetched) return fetched.error();
   if (progress) progress("unpack the kernel source", 0, 0);
   const fs::path archive = work / "usr/src" / (package + ".tar.xz");
-  if (auto unpacked = run({.words = {"tar", "-xf", archive.string(), "-C", work.string()}});
+  if (auto unpacked =
+          program::run({.words = {"tar", "-xf", archive.string(), "-C", work.string()}});
       !unpacked)
     return unpacked.error();
   const fs::path source = work / package;
@@ -105,7 +106,7 @@ result<void> configure(const fs::path& source, const fs::path& build, std::strin
   auto command = make(source, build);
   command.insert(command.end(),
                  {"-s", "KCONFIG_ALLCONFIG=" + (build / "wanted.config").string(), "allnoconfig"});
-  if (auto configured = run({.words = command}); !configured) return configured.error();
+  if (auto configured = program::run({.words = command}); !configured) return configured.error();
   const auto actual = read_file(build / ".config", kMaxConfig);
   if (!actual) return actual.error();
   const auto dropped = dropped_options(config, *actual);
@@ -129,10 +130,11 @@ result<std::string> compile(const fs::path& source, const fs::path& build, unsig
     ++objects;
     if (progress) progress("compile the kernel", objects, std::max(objects, kObjects));
   };
-  if (auto compiled = run({.words = command, .line = line}); !compiled) return compiled.error();
+  if (auto compiled = program::run({.words = command, .line = line}); !compiled)
+    return compiled.error();
   auto release = make(source, build);
   release.insert(release.end(), {"-s", "kernelrelease"});
-  auto version = run({.words = release});
+  auto version = program::run({.words = release});
   if (version) version->erase(version->find_last_not_of("\r\n ") + 1);
   return version;
 }
@@ -170,8 +172,8 @@ result<Kernel> tuned_kernel(const fs::path& root, std::string_view config, bool 
   if (!entry) return entry.error();
   const fs::path vmlinux = entry->path() / "vmlinux";
   // The symbol table is for debuggers; the kernel has its own for panics.
-  if (auto stripped =
-          run({.words = {"strip", "-s", "-o", vmlinux.string(), (build / "vmlinux").string()}});
+  if (auto stripped = program::run(
+          {.words = {"strip", "-s", "-o", vmlinux.string(), (build / "vmlinux").string()}});
       !stripped)
     return stripped.error();
   const auto bytes = read_file(vmlinux, kMaxKernel);

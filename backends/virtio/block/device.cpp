@@ -183,6 +183,9 @@ void BlkDevice::count(const GuestRequest& request, int error) {
     stats_.written_bytes += request.length;
   } else if (request.operation == block::Operation::Flush) {
     ++stats_.flushes;
+  } else if (request.operation == block::Operation::Discard ||
+             request.operation == block::Operation::WriteZeroes) {
+    ++stats_.discards;
   }
 }
 

@@ -26,6 +26,7 @@ struct BlkStats {
   std::uint64_t reads = 0;
   std::uint64_t writes = 0;
   std::uint64_t flushes = 0;
+  std::uint64_t discards = 0;  ///< and writes of zeroes
   std::uint64_t read_bytes = 0;
   std::uint64_t written_bytes = 0;
   std::uint64_t errors = 0;      ///< requests that a store failed

@@ -3,6 +3,7 @@
 //   vsock_peer connect PORT  connects to the host and echoes until the host closes its direction
 //   vsock_peer sink PORT     connects to the host and writes what comes to standard output
 //   vsock_peer source PORT   connects to the host and sends standard input, then closes its direction
+//   vsock_peer intrude PORT  connects to the host from a port that only root may have, and closes
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -47,8 +48,14 @@ int main(int argc, char** argv) {
       close(client);
     }
   }
+  if (strcmp(argv[1], "intrude") == 0) {
+    struct sockaddr_vm own = {
+        .svm_family = AF_VSOCK, .svm_cid = VMADDR_CID_ANY, .svm_port = 700};
+    if (bind(fd, (struct sockaddr*)&own, sizeof own) != 0) return 4;
+  }
   address.svm_cid = VMADDR_CID_HOST;
   if (connect(fd, (struct sockaddr*)&address, sizeof address) != 0) return 6;
+  if (strcmp(argv[1], "intrude") == 0) return 0;
   if (strcmp(argv[1], "connect") == 0) {
     int failed = copy(fd, fd);
     shutdown(fd, SHUT_WR);

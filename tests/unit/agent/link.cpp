@@ -16,19 +16,6 @@ using actors::wait_atom_v;
 
 namespace {
 
-template <class T>
-ErrorCode code(const Answer<T>& answer) {
-  BOOST_REQUIRE((answer->has_value() && !(*answer)->ok()));
-  return (*answer)->error().code();
-}
-
-void send_output(Fixture& guest, ConnectionId connection, std::string bytes) {
-  auto data = guest.reply(connection);
-  data.mutable_data()->set_stream(agent::wire::STREAM_OUTPUT);
-  data.mutable_data()->set_bytes(std::move(bytes));
-  guest.say(connection, data);
-}
-
 /// A process that has started, whose standard output goes to `sink`.
 StartedProcess start(Fixture& guest, ConnectionId connection, actors::Sink sink) {
   const auto started =
@@ -38,13 +25,6 @@ StartedProcess start(Fixture& guest, ConnectionId connection, actors::Sink sink)
   guest.say(connection, frame);
   BOOST_REQUIRE(started->has_value());
   return ***started;
-}
-
-void send_status(Fixture& guest, ConnectionId connection, std::uint64_t request, int status) {
-  agent::wire::GuestFrame frame;
-  frame.set_id(request);
-  frame.mutable_status()->set_code(static_cast<std::uint32_t>(status));
-  guest.say(connection, frame);
 }
 
 }  // namespace

@@ -21,6 +21,16 @@ using protocol::ConnectionId;
 template <class T>
 using Answer = std::shared_ptr<std::optional<result<T>>>;
 
+/// Does at once what is asked of it.
+class InlinePool final : public virtio::Executor {
+ public:
+  void submit(std::function<void()> work, std::function<void()> done) override {
+    work();
+    work = nullptr;
+    done();
+  }
+};
+
 /// A link between a vsock device and a VM that are played by this, on a scheduler and a clock that
 /// are stepped.
 class Fixture {
@@ -38,7 +48,8 @@ class Fixture {
     vm_ = vm;
     link_ = protocol::spawn_state<protocol::AgentLink, AgentLinkState>(
         system_, caf::actor_cast<protocol::VsockActor>(vsock),
-        caf::actor_cast<protocol::VmUnit>(vm), std::ref(callbacks), ends);
+        caf::actor_cast<protocol::VmUnit>(vm), std::ref(callbacks), ends,
+        AgentLinkState::MakePool([] { return std::make_shared<InlinePool>(); }));
     id = link_.id();
     run();
   }
@@ -193,5 +204,28 @@ class Fixture {
   protocol::AgentLink link_;
   std::uint32_t connections_ = 0;
 };
+
+/// How a request has failed.
+template <class T>
+ErrorCode code(const Answer<T>& answer) {
+  BOOST_REQUIRE((answer->has_value() && !(*answer)->ok()));
+  return (*answer)->error().code();
+}
+
+/// To the last request that came over a connection.
+inline void send_output(Fixture& guest, ConnectionId connection, std::string bytes) {
+  auto data = guest.reply(connection);
+  data.mutable_data()->set_stream(agent::wire::STREAM_OUTPUT);
+  data.mutable_data()->set_bytes(std::move(bytes));
+  guest.say(connection, data);
+}
+
+inline void send_status(Fixture& guest, ConnectionId connection, std::uint64_t request,
+                        int status) {
+  agent::wire::GuestFrame frame;
+  frame.set_id(request);
+  frame.mutable_status()->set_code(static_cast<std::uint32_t>(status));
+  guest.say(connection, frame);
+}
 
 }  // namespace capsa::agent_link::test

@@ -12,7 +12,6 @@
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
-#include <sstream>
 
 namespace capsa::agent::test {
 
@@ -148,17 +147,6 @@ Ran run_shell(ServedAgent& agent, const std::string& line) {
   return run(agent, ExecSpec::shell_line(line));
 }
 
-ScratchDir::ScratchDir() {
-  std::string name = (std::filesystem::temp_directory_path() / "capsa-agent-XXXXXX").string();
-  BOOST_REQUIRE(::mkdtemp(name.data()) != nullptr);
-  path_ = name;
-}
-
-ScratchDir::~ScratchDir() {
-  std::error_code ignored;
-  std::filesystem::remove_all(path_, ignored);
-}
-
 std::vector<std::byte> pattern(std::size_t size) {
   std::vector<std::byte> bytes(size);
   std::uint64_t state = 88172645463325252ULL;
@@ -175,17 +163,6 @@ std::uint64_t hash(std::span<const std::byte> bytes, std::uint64_t seed) {
   for (const auto byte : bytes)
     seed = (seed ^ std::to_integer<std::uint64_t>(byte)) * 1099511628211ULL;
   return seed;
-}
-
-std::string contents(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  std::ostringstream text;
-  text << file.rdbuf();
-  return text.str();
-}
-
-void put(const std::string& path, std::string_view text) {
-  std::ofstream(path, std::ios::binary) << text;
 }
 
 }  // namespace capsa::agent::test

@@ -3,11 +3,12 @@
 #include <agent/host/session.hpp>
 #include <capsa/detail/unique_fd.hpp>
 #include <chrono>
-#include <filesystem>
 #include <functional>
 #include <memory>
 #include <optional>
 #include <string>
+
+#include "scratch_dir.hpp"
 
 namespace capsa::agent::test {
 
@@ -73,23 +74,8 @@ result<T> ask(ServedAgent& agent, const std::function<void(Callback<T>)>& reques
   return **answer;
 }
 
-/// A directory of its own, gone with the object.
-class ScratchDir {
- public:
-  ScratchDir();
-  ~ScratchDir();
-  std::string operator/(const std::string& name) const { return (path_ / name).string(); }
-  const std::filesystem::path& path() const { return path_; }
-
- private:
-  std::filesystem::path path_;
-};
-
 /// Bytes that do not repeat soon and are the same in every run.
 std::vector<std::byte> pattern(std::size_t size);
 std::uint64_t hash(std::span<const std::byte> bytes, std::uint64_t seed = 14695981039346656037ULL);
-
-std::string contents(const std::string& path);
-void put(const std::string& path, std::string_view text);
 
 }  // namespace capsa::agent::test

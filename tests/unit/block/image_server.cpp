@@ -76,6 +76,21 @@ BOOST_AUTO_TEST_CASE(backing_images_are_opened_as_told_and_read_only) {
   BOOST_TEST(line.find("backing2-file,") < line.find("backing1-file,"));
 }
 
+BOOST_AUTO_TEST_CASE(what_is_thrown_away_is_not_flushed_and_what_is_locked_not_locked_again) {
+  const auto overlay = command_line({.image = image_of_descriptor(),
+                                     .backing = {{"/base", ImageFormat::Raw, false}},
+                                     .throw_away = true});
+  BOOST_TEST(has(overlay, "node-name=image-file,filename=/proc/self/fd/4,read-only=off"));
+  BOOST_TEST(has(overlay,
+                 "node-name=backing1-file,filename=/base,read-only=on,auto-read-only=off,"
+                 "discard=unmap,cache.direct=off,cache.no-flush=on,locking=off"));
+  BOOST_TEST(has(overlay, R"("no-flush":true)"));
+  BOOST_TEST(!has(overlay, R"("no-flush":false)"));
+  const auto kept = command_line({.image = "/a", .backing = {{"/b", ImageFormat::Raw}}});
+  BOOST_TEST(!has(kept, "locking=off"));
+  BOOST_TEST(!has(kept, "no-flush=on"));
+}
+
 BOOST_AUTO_TEST_CASE(what_makes_no_sense_is_refused) {
   BOOST_TEST(refused({.image = "relative"}));
   BOOST_TEST(refused({.image = "/a", .backing = {{"relative", ImageFormat::Raw}}}));

@@ -11,7 +11,7 @@ Diagnosis example() {
   Diagnosis out;
   out.findings = {{"qemu", true, true, "/usr/bin/qemu", ""},
                   {"kvm", false, false, "there is no /dev/kvm", "load kvm"}};
-  out.leftovers = {{"/tmp/capsa-0/1-2-3", 1, {17}, true}};
+  out.leftovers = {{"/tmp/capsa-0/1-2-3", 1, {17}, {"capsa_1_1"}, true}};
   return out;
 }
 
@@ -37,7 +37,7 @@ BOOST_AUTO_TEST_CASE(the_text_names_what_is_missing_and_what_to_do) {
   BOOST_TEST(contains(text, "-> load kvm\n"));
   BOOST_TEST(contains(text,
                       "leftovers          removed  /tmp/capsa-0/1-2-3 of process 1, "
-                      "process 17 ended\n"));
+                      "process 17 ended, nftables' table capsa_1_1 removed\n"));
   BOOST_TEST(contains(text, "capsa run works on this machine."));
 }
 
@@ -51,6 +51,7 @@ BOOST_AUTO_TEST_CASE(the_json_says_the_same) {
   BOOST_TEST(!json["findings"][1]["ok"].get<bool>());
   BOOST_TEST(json["findings"][1]["hint"].get<std::string>() == "load kvm");
   BOOST_TEST(json["leftovers"][0]["killed"][0].get<int>() == 17);
+  BOOST_TEST(json["leftovers"][0]["tables"][0].get<std::string>() == "capsa_1_1");
 }
 
 BOOST_AUTO_TEST_CASE(backends_say_what_their_boundary_is_worth) {

@@ -77,6 +77,17 @@ BOOST_AUTO_TEST_CASE(a_policy_is_read_from_a_file_and_from_nowhere_else_then) {
   BOOST_TEST((missing.error().code() == ErrorCode::NotFound));
 }
 
+BOOST_AUTO_TEST_CASE(the_host_s_nat_has_a_policy_like_the_user_s) {
+  NetworkWords words;
+  words.mode = "nat";
+  words.allow = {"api.example.com"};
+  const auto mode = parse_network(words);
+  const auto* nat = mode.value().get_if<HostNatConfig>();
+  BOOST_TEST_REQUIRE(nat != nullptr);
+  BOOST_TEST_REQUIRE(nat->policy.has_value());
+  BOOST_TEST(nat->policy->rules().size() == 1U);
+}
+
 BOOST_AUTO_TEST_CASE(other_modes_are_refused_by_name) {
   NetworkWords words;
   words.mode = "cluster";
@@ -85,6 +96,8 @@ BOOST_AUTO_TEST_CASE(other_modes_are_refused_by_name) {
   BOOST_TEST((parse_network(words).error().code() == ErrorCode::InvalidConfig));
   words.mode = "nat";
   BOOST_TEST(parse_network(words).value().is<NetworkMode::Nat>());
+  words.publish = {"80:80"};
+  BOOST_TEST((parse_network(words).error().code() == ErrorCode::UnsupportedFeature));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

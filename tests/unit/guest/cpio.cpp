@@ -1,10 +1,10 @@
 #include <sys/stat.h>
 
 #include <actors/guest/cache.hpp>
+#include <backends/program/program.hpp>
 #include <boost/test/unit_test.hpp>
 #include <tests/unit/guest/samples.hpp>
 #include <tools/guest/cpio.hpp>
-#include <tools/guest/process.hpp>
 
 using namespace capsa;
 using namespace capsa::guest;
@@ -32,23 +32,23 @@ std::string sample_archive(bool device) {
 BOOST_AUTO_TEST_SUITE(cpio)
 
 BOOST_AUTO_TEST_CASE(the_cpio_program_unpacks_what_was_packed) {
-  if (!run({.words = {"cpio", "--version"}})) {
+  if (!program::run({.words = {"cpio", "--version"}})) {
     BOOST_TEST_MESSAGE("skipped: there is no cpio program");
     return;
   }
   const Scratch scratch;
   BOOST_REQUIRE(write_file(scratch.path() / "archive", sample_archive(false)).ok());
-  const auto listed =
-      run({.words = {"cpio", "-itv", "--quiet", "-F", (scratch.path() / "archive").string()}});
+  const auto listed = program::run(
+      {.words = {"cpio", "-itv", "--quiet", "-F", (scratch.path() / "archive").string()}});
   BOOST_REQUIRE(listed.ok());
   BOOST_TEST(listed->find("etc/link -> ../tmp") != std::string::npos);
   BOOST_TEST(listed->find("drwxrwxrwt") != std::string::npos);
 
   const auto out = scratch.path() / "out";
   std::filesystem::create_directory(out);
-  const auto unpacked = run({.words = {"cpio", "-id", "--quiet", "--no-absolute-filenames", "-F",
-                                       (scratch.path() / "archive").string()},
-                             .directory = out});
+  const auto unpacked = program::run({.words = {"cpio", "-id", "--quiet", "--no-absolute-filenames",
+                                                "-F", (scratch.path() / "archive").string()},
+                                      .directory = out});
   BOOST_REQUIRE_MESSAGE(unpacked.ok(), (unpacked.ok() ? "" : unpacked.error().what()));
   for (std::size_t i = 0; i < 8; ++i) {
     const auto content = read_file(out / "etc" / std::string(i + 1, 'n'), 1000);
@@ -62,11 +62,11 @@ BOOST_AUTO_TEST_CASE(the_cpio_program_unpacks_what_was_packed) {
 }
 
 BOOST_AUTO_TEST_CASE(a_device_node_keeps_its_numbers) {
-  if (!run({.words = {"cpio", "--version"}})) return;
+  if (!program::run({.words = {"cpio", "--version"}})) return;
   const Scratch scratch;
   BOOST_REQUIRE(write_file(scratch.path() / "archive", sample_archive(true)).ok());
-  const auto listed =
-      run({.words = {"cpio", "-itvn", "--quiet", "-F", (scratch.path() / "archive").string()}});
+  const auto listed = program::run(
+      {.words = {"cpio", "-itvn", "--quiet", "-F", (scratch.path() / "archive").string()}});
   BOOST_REQUIRE(listed.ok());
   BOOST_TEST(listed->find("crw-rw-rw-") != std::string::npos);
   BOOST_TEST(listed->find("1,   3") != std::string::npos);

@@ -1,7 +1,7 @@
+#include <backends/program/program.hpp>
 #include <boost/test/unit_test.hpp>
 #include <tests/unit/guest/packages.hpp>
 #include <tools/guest/initrd.hpp>
-#include <tools/guest/process.hpp>
 
 using namespace capsa;
 using namespace capsa::guest;
@@ -35,7 +35,7 @@ InitrdParts parts_with(const Kernel& kernel) {
 BOOST_AUTO_TEST_SUITE(initrds)
 
 BOOST_AUTO_TEST_CASE(everything_is_in_its_place) {
-  if (!run({.words = {"cpio", "--version"}})) {
+  if (!program::run({.words = {"cpio", "--version"}})) {
     BOOST_TEST_MESSAGE("skipped: there is no cpio program");
     return;
   }
@@ -47,7 +47,7 @@ BOOST_AUTO_TEST_CASE(everything_is_in_its_place) {
   const auto root = out.path() / "root";
   fs::create_directory(root);
   // Device nodes are for root to make; all else is looked at.
-  const auto unpacked = run(
+  const auto unpacked = program::run(
       {.words = {"cpio", "-idu", "--quiet", "-F", (out.path() / "initrd").string(), "-f", "dev/*"},
        .directory = root});
   BOOST_REQUIRE_MESSAGE(unpacked.ok(), (unpacked.ok() ? "" : unpacked.error().what()));
@@ -63,7 +63,7 @@ BOOST_AUTO_TEST_CASE(everything_is_in_its_place) {
   for (const char* directory : {"dev", "proc", "sys", "run", "tmp", "mnt", "root"})
     BOOST_TEST(fs::is_directory(root / directory), directory);
   const auto names =
-      run({.words = {"cpio", "-it", "--quiet", "-F", (out.path() / "initrd").string()}});
+      program::run({.words = {"cpio", "-it", "--quiet", "-F", (out.path() / "initrd").string()}});
   BOOST_TEST(names->find("dev/console\n") != std::string::npos);
 }
 

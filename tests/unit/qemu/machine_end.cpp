@@ -46,6 +46,7 @@ BOOST_AUTO_TEST_CASE(a_silent_end_is_told_in_qemus_words) {
   const EndRecord record;
   const auto end = record.conclude({false, 1},
                                    "qemu-system-x86_64: warning: something harmless\n\n"
+                                   "qemu-system-x86_64: -netdev x: warning: of one option\n"
                                    "qemu-system-x86_64: cannot set up guest memory 'mem': "
                                    "Cannot allocate memory\r\nmore\n");
   BOOST_TEST((end.cause == EndCause::Failed));

@@ -79,4 +79,19 @@ BOOST_AUTO_TEST_CASE(kvm_is_unavailable_for_a_reason) {
   BOOST_TEST(file.error().message().find("not a usable") != std::string::npos);
 }
 
+BOOST_AUTO_TEST_CASE(a_kvm_in_software_is_not_chosen_for_anybody) {
+  if (!capsa::hypervisor::open_kvm()) {
+    BOOST_TEST_MESSAGE("skipped: /dev/kvm does not open");
+    return;
+  }
+  const ScratchDir scratch;
+  const auto plain = scratch.file("plain", "processor\t: 0\nflags\t\t: fpu svmx hypervisor\n");
+  const auto refused = probe_kvm("/dev/kvm", plain);
+  BOOST_TEST_REQUIRE(!refused.ok());
+  BOOST_TEST((refused.error().code() == ErrorCode::BackendUnavailable));
+  BOOST_TEST(refused.error().message().find("software") != std::string::npos);
+  for (const auto* flags : {"flags : fpu vmx\n", "flags : svm\n", "no such line\n"})
+    BOOST_TEST(probe_kvm("/dev/kvm", scratch.file("cpuinfo", flags)).ok());
+}
+
 BOOST_AUTO_TEST_SUITE_END()

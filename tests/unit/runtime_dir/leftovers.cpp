@@ -1,17 +1,22 @@
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
+#include <backends/program/program.hpp>
 #include <backends/runtime_dir/process_identity.hpp>
 #include <backends/runtime_dir/runtime_dir.hpp>
 #include <boost/test/unit_test.hpp>
 #include <capsa/detail/unique_fd.hpp>
 #include <fstream>
+#include <net/host_nat/host_facts.hpp>
 #include <tests/support/scratch_dir.hpp>
+#include <thread>
 
 using capsa::clean_leftovers_in;
 using capsa::ErrorCode;
@@ -128,6 +133,43 @@ BOOST_AUTO_TEST_CASE(recorded_processes_are_killed_only_if_they_are_the_same) {
   ::kill(reused, SIGKILL);
   ::waitpid(same, nullptr, 0);
   ::waitpid(reused, nullptr, 0);
+}
+
+BOOST_AUTO_TEST_CASE(recorded_tables_of_nftables_are_removed_if_they_are_the_owner_s) {
+  const auto nft = capsa::net::host_nat::host_facts().nft;
+  if (nft.empty()) {
+    BOOST_TEST_MESSAGE("skipped: nft is not installed");
+    return;
+  }
+  bool can = false;
+  std::string left;
+  std::vector<std::string> removed;
+  std::thread([&] {
+    can = ::unshare(CLONE_NEWNET) == 0;
+    if (!can) return;
+    for (const auto* table : {"capsa_2000000000_1", "capsa_1_1", "filter"})
+      capsa::program::run({.words = {nft, "create table inet " + std::string(table)}}).value();
+    const auto dead = add(kDead);
+    std::ofstream(dead / "vm-a" / capsa::kTableRecord) << "capsa_2000000000_1\n";
+    // The first was never made, or somebody was quicker.
+    for (const auto& [vm, text] :
+         {std::pair{"vm-gone", "capsa_2000000000_2"}, std::pair{"vm-other", "capsa_1_1"},
+          std::pair{"vm-evil", "capsa_2000000000_1;flush ruleset"}}) {
+      fs::create_directory(dead / vm);
+      std::ofstream(dead / vm / capsa::kTableRecord) << text;
+    }
+    const auto found = clean_leftovers_in(base).value();
+    if (found.size() == 1 && found.front().removed) removed = found.front().tables;
+    left = capsa::program::run({.words = {nft, "list tables"}}).value();
+  }).join();
+  if (!can) {
+    BOOST_TEST_MESSAGE("skipped: network namespaces need root");
+    return;
+  }
+  std::sort(removed.begin(), removed.end());
+  const std::vector<std::string> expected{"capsa_2000000000_1", "capsa_2000000000_2"};
+  BOOST_TEST(removed == expected, boost::test_tools::per_element());
+  BOOST_TEST(left == "table inet capsa_1_1\ntable inet filter\n");
 }
 
 BOOST_AUTO_TEST_CASE(what_a_killed_process_left_is_found_by_the_next) {

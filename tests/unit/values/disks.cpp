@@ -82,6 +82,30 @@ BOOST_AUTO_TEST_CASE(the_image_may_be_read_and_where_it_is_writable_written) {
   BOOST_TEST(refused_for_nobody(with_disks({DiskImage(fixed).read_only()}), {}) == 2);
 }
 
+BOOST_AUTO_TEST_CASE(a_disk_that_firmware_boots_is_checked_as_the_others_are) {
+  TemporaryDirectory dir;
+  auto context = big_host();
+  context.uefi.emplace(dir.file("boot.img"));
+  check_accepted(validate(with_disks({dir.file("a")}), context));
+  check_refused(validate(with_disks({dir.path() / "boot.img"}), context),
+                {"disk 1", "is the boot disk already"});
+  context.uefi->disk = dir.path() / "none";
+  check_refused(validate({}, context), {"boot disk", "none", "No such file"});
+}
+
+BOOST_AUTO_TEST_CASE(the_file_with_the_firmwares_variables_has_a_path) {
+  TemporaryDirectory dir;
+  auto context = big_host();
+  context.uefi.emplace(dir.file("boot.img"));
+  // The file itself is looked at by whoever knows the firmware.
+  context.uefi->efi_variable_store = dir.path() / "store";
+  check_accepted(validate({}, context));
+  context.uefi->efi_variable_store = "";
+  check_refused(validate({}, context), {"efi_variable_store", "no path"});
+  context.uefi->efi_variable_store = std::filesystem::path(std::string("/a\0b", 4));
+  check_refused(validate({}, context), {"efi_variable_store", "NUL"});
+}
+
 BOOST_AUTO_TEST_CASE(a_serial_has_at_most_20_printable_bytes) {
   TemporaryDirectory dir;
   const auto file = dir.file("a");
@@ -105,6 +129,24 @@ BOOST_AUTO_TEST_CASE(an_image_is_given_twice_only_where_both_are_read_only) {
   check_refused(validate(with_disks({fixed, file}), big_host()), {"disk 2", "disk 1"});
   check_refused(validate(with_disks({file, fixed}), big_host()), {"disk 2", "disk 1"});
   check_refused(validate(with_disks({file}), with_root_disk(dir, file)), {"disk 1", "root disk"});
+}
+
+BOOST_AUTO_TEST_CASE(an_overlay_only_reads_its_base_which_others_may_do_too) {
+  TemporaryDirectory dir;
+  const auto base = dir.file("base");
+  const auto overlay = DiskImage::overlay_of(base);
+  check_accepted(validate(with_disks({overlay, overlay, DiskImage(base).read_only()}), big_host()));
+  check_refused(validate(with_disks({overlay, base}), big_host()), {"disk 2", "disk 1", "base"});
+  check_refused(validate(with_disks({base, overlay}), big_host()), {"disk 2", "disk 1", "base"});
+  check_refused(validate(with_disks({DiskImage::overlay_of(dir.path() / "none")}), big_host()),
+                {"disk 1", "none"});
+  check_refused(validate(with_disks({DiskImage::overlay_of("nbd://localhost/disk")}), big_host()),
+                {"disk 1", "overlay", "NBD"});
+  std::filesystem::permissions(dir.path(), std::filesystem::perms(0711));
+  std::filesystem::permissions(base, std::filesystem::perms(0444));
+  BOOST_TEST(refused_for_nobody(with_disks({overlay}), {}) == 2);  // accepted
+  std::filesystem::permissions(base, std::filesystem::perms(0));
+  BOOST_TEST(refused_for_nobody(with_disks({overlay}), {"disk 1", "base", "read"}) == 0);
 }
 
 BOOST_AUTO_TEST_CASE(a_remote_disk_is_no_file_and_has_no_format) {
@@ -157,6 +199,12 @@ BOOST_AUTO_TEST_CASE(have_the_format_that_is_said_or_else_that_of_their_name) {
     BOOST_TEST((DiskImage(name).effective_format() == ImageFormat::Raw), name);
   BOOST_TEST(
       (DiskImage::with_format("a.qcow2", ImageFormat::Raw).effective_format() == ImageFormat::Raw));
+}
+
+BOOST_AUTO_TEST_CASE(say_in_print_whether_they_are_overlays) {
+  BOOST_TEST(to_string(DiskImage::overlay_of("/b.qcow2")) ==
+             "DiskImage{path=\"/b.qcow2\", format=qcow2, read_only=no, overlay=yes, serial=\"\"}");
+  BOOST_TEST(to_string(DiskImage("/b")).find("overlay=no") != std::string::npos);
 }
 
 BOOST_AUTO_TEST_CASE(are_remote_where_they_are_an_nbd_uri) {

@@ -1,5 +1,6 @@
 #include <boost/test/unit_test.hpp>
 #include <capsa/kernel_command_line.hpp>
+#include <sstream>
 #include <string>
 
 using capsa::ErrorCode;
@@ -166,6 +167,65 @@ BOOST_AUTO_TEST_CASE(what_the_transport_needs_stands_before_the_arguments_of_ini
   BOOST_TEST(line.render("a=0", "t=1").value() == "a=0 t=1 -- -x a=1 a=2");
   line.override_with("q -- single");
   BOOST_TEST(line.render("a=0", "t=1").value() == "q t=1 -- single");
+}
+
+BOOST_AUTO_TEST_CASE(a_line_is_read_as_the_kernel_reads_it) {
+  KernelCommandLine expected;
+  expected.set("console", "hvc0");
+  expected.add_flag("quiet");
+  expected.set("dyndbg", "file a.c +p");
+  expected.set("init", "/bin/my sh");
+  expected.set("empty", "");
+  expected.set("dm", "a=b");
+  const auto line = KernelCommandLine::parse(
+      "  console=hvc0 quiet  dyndbg=\"file a.c +p\" \"init=/bin/my sh\" empty= dm=a=b\n");
+  BOOST_REQUIRE(line.ok());
+  BOOST_TEST((*line == expected));
+  BOOST_TEST((KernelCommandLine::parse("").value() == KernelCommandLine()));
+}
+
+BOOST_AUTO_TEST_CASE(of_a_key_that_a_line_repeats_the_last_value_counts_but_for_inits) {
+  BOOST_TEST(
+      to_string(KernelCommandLine::parse("a=1 b=2 a=3 log-x=1 log_x=2 -- -v a=4 a=4").value()) ==
+      "a=3 b=2 log_x=2 -- -v a=4 a=4");
+}
+
+BOOST_AUTO_TEST_CASE(what_is_printed_reads_back_as_the_same) {
+  KernelCommandLine line;
+  line.set("root", "/dev/vda");
+  line.set("who", "voil\xc3\xa0");
+  line.add_flag("rw");
+  line.set("x", "a b");
+  line.add_flag("--");
+  line.add_flag("single");
+  const auto again = KernelCommandLine::parse(to_string(line));
+  BOOST_REQUIRE(again.ok());
+  BOOST_TEST((*again == line));
+  std::ostringstream out;
+  out << line;
+  BOOST_TEST(out.str() == line.render({}).value());
+  BOOST_TEST(out.str() == to_string(line));
+}
+
+BOOST_AUTO_TEST_CASE(what_cannot_be_told_is_printed_escaped_and_not_parsed) {
+  KernelCommandLine line;
+  line.set("a", "b\nc");
+  line.add_flag("quiet");
+  BOOST_TEST(to_string(line) == "\"a=b\\nc\" quiet");
+  line.override_with("x  y");
+  BOOST_TEST(to_string(line) == "x  y");
+  line.override_with("x\ny");
+  BOOST_TEST(to_string(line) == "\"x\\ny\"");
+  for (const char* bad : {"a=\"b", "=b", "a=\"b c\"d", "a=b\"c d\"", "\"a b=c\"", "\"\"", "a\nb"}) {
+    const auto parsed = KernelCommandLine::parse(bad);
+    BOOST_TEST_REQUIRE(!parsed.ok(), bad);
+    BOOST_TEST((parsed.error().code() == ErrorCode::InvalidConfig), bad);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_line_of_any_length_is_read_and_printed) {
+  const std::string text = "k=" + std::string(4000, 'v');
+  BOOST_TEST(to_string(KernelCommandLine::parse(text).value()) == text);
 }
 
 BOOST_AUTO_TEST_CASE(the_longest_line_is_2047_bytes) {

@@ -42,13 +42,35 @@ BOOST_AUTO_TEST_CASE(the_defaults_are_those_that_were_promised) {
   BOOST_TEST(refusal(NetworkMode::cluster("db").build()) == "");
 }
 
-BOOST_AUTO_TEST_CASE(the_platform_s_nat_is_refused_by_name) {
-  VmConfig config;
-  config.network = NetworkMode::nat();
-  const auto refused = validate(config, {});
-  BOOST_TEST_REQUIRE(!refused.ok());
-  BOOST_TEST((refused.error().code() == ErrorCode::UnsupportedFeature));
-  BOOST_TEST(names(refused.error().hint(), "user_nat"));
+BOOST_AUTO_TEST_CASE(the_platform_s_nat_is_checked_like_the_others) {
+  BOOST_TEST(refusal(NetworkMode::nat()) == "");
+  HostNatConfig config;
+  config.subnet = "192.168.77.0/24";
+  BOOST_TEST(refusal(NetworkMode::nat(config)) == "");
+  config.subnet = "192.168.77.1/24";
+  BOOST_TEST(names(refusal(NetworkMode::nat(config)), "network.subnet"));
+  config = {};
+  config.mac = "02:00";
+  BOOST_TEST(names(refusal(NetworkMode::nat(config)), "network.mac"));
+  config = {};
+  config.resolvers = {"dns.example"};
+  BOOST_TEST(names(refusal(NetworkMode::nat(config)), "network.resolvers"));
+  config = {};
+  config.policy = NetworkPolicy::deny_all().allow_domain("*.com");
+  BOOST_TEST(names(refusal(NetworkMode::nat(config)), "network.policy"));
+}
+
+BOOST_AUTO_TEST_CASE(behind_the_host_s_nat_the_host_has_the_first_address) {
+  const auto chosen = network_addresses(HostNatConfig{}, IpNetwork::parse("10.0.4.0/24").value());
+  BOOST_TEST(host_address(chosen.value()) == IpAddress::v4(10, 0, 4, 1));
+  BOOST_TEST(chosen->gateway == IpAddress::v4(10, 0, 4, 2));
+  BOOST_TEST(chosen->dhcp_start == IpAddress::v4(10, 0, 4, 15));
+  HostNatConfig small;
+  small.subnet = "192.168.7.0/29";
+  const auto given = network_addresses(small, IpNetwork::parse("10.0.4.0/24").value());
+  BOOST_TEST(host_address(given.value()) == IpAddress::v4(192, 168, 7, 1));
+  BOOST_TEST(given->gateway == IpAddress::v4(192, 168, 7, 2));
+  BOOST_TEST(given->dhcp_start == IpAddress::v4(192, 168, 7, 3));
 }
 
 BOOST_AUTO_TEST_CASE(a_small_subnet_has_a_range_behind_its_gateway) {

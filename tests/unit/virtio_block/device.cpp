@@ -117,12 +117,15 @@ BOOST_AUTO_TEST_CASE(what_a_disk_did_is_counted) {
   BlkBench bench;
   bench.ask({header(VIRTIO_BLK_T_OUT), pattern(2, 0)}, {1});
   bench.ask({header(VIRTIO_BLK_T_IN)}, {512, 1});
+  bench.ask({header(VIRTIO_BLK_T_DISCARD), range(0, 1)}, {1});
+  bench.ask({header(VIRTIO_BLK_T_WRITE_ZEROES), range(0, 1)}, {1});
   bench.ask({header(99)}, {1});
   const auto& stats = bench.device->stats();
   BOOST_TEST(stats.writes == 1U);
   BOOST_TEST(stats.written_bytes == 1024U);
   BOOST_TEST(stats.reads == 1U);
   BOOST_TEST(stats.read_bytes == 512U);
+  BOOST_TEST(stats.discards == 2U);
   BOOST_TEST(stats.refused == 1U);
 }
 

@@ -159,6 +159,44 @@ BOOST_AUTO_TEST_CASE(udp_sockets_end_after_libslirps_time_and_the_guest_is_forgo
   BOOST_TEST(!nat->next_deadline().has_value());
 }
 
+BOOST_AUTO_TEST_CASE(an_idle_udp_socket_makes_way_for_a_new_one) {
+  NatConfig few = config(4096);
+  few.limits.udp = 3;
+  make(few);
+  // Somebody listens: a datagram that is refused keeps nothing alive.
+  const UniqueFd sink(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  test::bind_to(sink, "127.0.0.1", port);
+  const auto pass = [this](std::chrono::seconds time) {
+    now += time;
+    nat->step(now);
+  };
+  syn(1, 900);
+  for (const std::uint16_t from : {1000, 1001, 1002})
+    udp(1, from);
+  pass(std::chrono::seconds(20));
+  udp(1, 1001);
+  BOOST_TEST(nat->sockets() == 4U);
+  // None of them is idle yet.
+  udp(1, 1003);
+  BOOST_TEST((edge.last == Verdict::UdpLimit));
+  pass(std::chrono::seconds(15));
+  udp(1, 1003);
+  BOOST_TEST((edge.last == Verdict::Pass));
+  nat->step(now);
+  BOOST_TEST(nat->sockets() == 3U);  // TCP, 1001 and 1003
+  udp(1, 1004);
+  BOOST_TEST((edge.last == Verdict::Pass));
+  pass(std::chrono::seconds(5));
+  udp(1, 1005);
+  BOOST_TEST((edge.last == Verdict::UdpLimit));
+  // Those that are new live their full time again.
+  pass(std::chrono::seconds(200));
+  BOOST_TEST(nat->sockets() >= 3U);
+  pass(std::chrono::seconds(50));
+  pass(std::chrono::seconds(1));
+  BOOST_TEST(nat->sockets() == 1U);
+}
+
 BOOST_AUTO_TEST_CASE(a_socket_opened_after_a_long_silence_lives_its_full_time) {
   make(config(4096));
   udp(1, 1000);

@@ -53,6 +53,37 @@ BOOST_AUTO_TEST_CASE(a_denied_flow_is_answered_and_told_once) {
   BOOST_TEST(bench.guard.denials().take().size() == 1U);
 }
 
+BOOST_AUTO_TEST_CASE(every_flow_is_told_when_it_begins_and_when_it_is_denied) {
+  auto config = guard_config(deny().allow_ip(kSite));
+  config.forwards = {{Protocol::Tcp, 80}};
+  Bench bench(std::move(config));
+  std::vector<FlowBegin> told;
+  bench.guard.on_flow([&](const FlowBegin& flow) { told.push_back(flow); });
+  bench.syn(kSite, 443);
+  bench.syn_ack(kSite, 443);
+  bench.say(kSite, 443, "more");
+  bench.syn(ip("198.51.100.9"), 443);
+  bench.get(build_tcp(kIn, {kSite, kVm}, {5555, 80, 1, 0, tcp_flag::kSyn}));
+  BOOST_TEST_REQUIRE(told.size() == 3U);
+  BOOST_TEST(told[0].allowed);
+  BOOST_TEST((told[0].from == kVm && told[0].to == kSite && told[0].to_port == 443));
+  BOOST_TEST(told[0].reason == "rule 1: allow ip 198.51.100.1");
+  BOOST_TEST(!told[1].allowed);
+  BOOST_TEST(told[1].reason == "the default: deny");
+  BOOST_TEST(told[2].allowed);
+  BOOST_TEST((told[2].from == kSite && told[2].from_port == 5555 && told[2].to == kVm));
+  BOOST_TEST(told[2].reason == "a port forward");
+  // A live flow that a new policy cuts off, with its next packet.
+  bench.guard.set_policy(deny());
+  bench.port -= 1;
+  bench.say(kSite, 443, "denied now");
+  BOOST_TEST_REQUIRE(told.size() == 4U);
+  BOOST_TEST(!told[3].allowed);
+  bench.guard.on_flow(nullptr);
+  bench.syn(kSite, 444);
+  BOOST_TEST(told.size() == 4U);
+}
+
 BOOST_AUTO_TEST_CASE(spoofed_frames_are_dropped_and_counted) {
   Bench bench(allow());
   const EthernetFields other{kGatewayMac, MacAddress({0x52, 0x54, 0, 0, 0, 9})};

@@ -1,8 +1,8 @@
+#include <backends/program/program.hpp>
 #include <boost/test/unit_test.hpp>
-#include <tools/guest/process.hpp>
 
 using namespace capsa;
-using namespace capsa::guest;
+using namespace capsa::program;
 
 namespace {
 

@@ -6,13 +6,13 @@
 #include <unistd.h>
 
 #include <array>
+#include <backends/program/program.hpp>
 #include <capsa/detail/unique_fd.hpp>
 #include <optional>
-#include <tools/guest/process.hpp>
 
 extern char** environ;
 
-namespace capsa::guest {
+namespace capsa::program {
 namespace {
 
 constexpr std::size_t kMaxOutput = std::size_t{4} * 1024 * 1024;
@@ -164,4 +164,4 @@ result<std::string> run(const Command& command) {
   return error(ErrorCode::IoError, message);
 }
 
-}  // namespace capsa::guest
+}  // namespace capsa::program

@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-namespace capsa::guest {
+namespace capsa::program {
 
 struct Command {
   std::vector<std::string> words;        ///< the program, looked up in PATH, and arguments
@@ -22,4 +22,4 @@ struct Command {
 /// where it ends with another status than 0: the message has the last line of its error output.
 result<std::string> run(const Command& command);
 
-}  // namespace capsa::guest
+}  // namespace capsa::program

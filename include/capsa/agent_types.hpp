@@ -203,7 +203,8 @@ struct SetupSpec {
   std::string hostname;           ///< empty: unchanged
   std::vector<MountSpec> mounts;  ///< in order
   /// Empty: unchanged. Else the mounted directory that becomes `/` for everything after: /proc,
-  /// /sys, /dev, /run and /tmp move there, and so do all paths of later requests.
+  /// /sys and /dev move there, /run and /tmp where it is read-only, and so do all paths of later
+  /// requests.
   std::string new_root;
   std::vector<InterfaceSpec> interfaces;  ///< found by their MAC; one that is not there is an error
   std::vector<std::string> resolvers;     ///< for /etc/resolv.conf; none: unchanged

@@ -155,8 +155,8 @@ enum class GuestOs : std::uint8_t { Linux };
 
 /// What makes the machine run.
 enum class Backend : std::uint8_t {
-  /// What the environment variable CAPSA_BACKEND says (kvm or qemu); else Kvm where it opens, and
-  /// Qemu where it does not or an accelerator was chosen.
+  /// What the environment variable CAPSA_BACKEND says (kvm or qemu); else Kvm where it opens on a
+  /// processor with virtualization, and Qemu where not or where an accelerator was chosen.
   Auto,
   Qemu,  ///< a QEMU process: on KVM where it opens, else emulated
   Kvm,   ///< a machine in this process, on /dev/kvm; no QEMU is needed
@@ -164,8 +164,8 @@ enum class Backend : std::uint8_t {
 
 /// How a QEMU process runs the guest's instructions.
 enum class Accelerator : std::uint8_t {
-  Auto,  ///< Kvm where it opens, else Tcg
-  Kvm,   ///< BackendUnavailable where it does not open
+  Auto,  ///< Kvm where it opens on a processor with virtualization, else Tcg
+  Kvm,   ///< BackendUnavailable where it does not
   Tcg,   ///< emulation; QEMU's authors promise no isolation for it
 };
 

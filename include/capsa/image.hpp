@@ -27,7 +27,7 @@ struct ImageOptions {
   std::filesystem::path auth_file;
   /// Whether a registry may answer by plain HTTP, or with a certificate that nobody vouches for.
   bool insecure = false;
-  /// MiB that a sandbox may write beside its volumes, in the guest's memory. 0: half of it.
+  /// MiB that a sandbox may write, its volumes included, in the guest's memory. 0: half of it.
   std::uint64_t scratch_mb = 0;
 
   friend bool operator==(const ImageOptions&, const ImageOptions&) = default;

@@ -54,7 +54,7 @@ class [[nodiscard]] BasicSandboxBuilder : public BuilderMethods<BasicSandboxBuil
   /// "docker-archive:FILE" or "oci-archive:FILE" (see OciImage). `arguments` take the place of the
   /// image's own command (CMD) and follow its entrypoint; its environment, user and working
   /// directory hold where env(), user() and working_dir() say nothing else. The image is pulled by
-  /// build() where the cache has not got it.
+  /// build() itself, before it returns, where the cache has not got it.
   BasicSandboxBuilder<true> oci(std::string reference, std::vector<std::string> arguments = {},
                                 ImageOptions options = {}) &&
       requires(!HasCommand) {

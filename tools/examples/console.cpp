@@ -21,9 +21,12 @@ int main() try {
   console.write_line("y").get();
   console.wait_for_timeout("you said y", 10s).get();
 
-  // One that does not end by itself.
-  console.write_line("cat").get();
+  // One that does not end by itself. It has the terminal once something of it was seen; what is
+  // looked for must not be what the line's echo has.
+  console.write_line("echo run''ning; cat").get();
+  console.wait_for_timeout("running", 10s).get();
   console.send_interrupt().get();
+  console.wait_for_timeout("# ", 10s).get();
   std::cout << console.run_command("echo still here", "# ").get();
   vm.kill().get();
 } catch (const capsa::error& e) {

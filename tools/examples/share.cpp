@@ -17,7 +17,7 @@ int main() try {
   auto vm = capsa::Capsa::sandbox()
                 .share(dir / "in", "/in", capsa::MountMode::ReadOnly)
                 .share(dir / "out", "/out", capsa::MountMode::ReadWrite)
-                .run("sh", {"-c", "wc -w < /in/words > /out/count; rm /in/words || exit 9"})
+                .run("sh", {"-c", "wc -w < /in/words > /out/count; rm -f /in/words || exit 9"})
                 .build()
                 .get();
   const auto status = vm.wait().get();

@@ -1,4 +1,4 @@
-# cmake -D EXAMPLES=… -D PREFIX=… -D WORK=… -D COMPILER=… -D GENERATOR=… [-D SANITIZE=…] -P examples.cmake
+# cmake -D EXAMPLES=… -D PREFIX=… -D WORK=… -D MAKE_IMAGE=… -D COMPILER=… -D GENERATOR=… [-D SANITIZE=…] -P examples.cmake
 #
 # Every example is a program of a project outside of this tree, with the capsa that was installed,
 # and prints what it says it does.
@@ -52,3 +52,13 @@ example(policy "nc ended with 1" "denied: .*198\\.51\\.100\\.7:25")
 example(cluster "one has 10\\.0\\.3\\." "two: 1, three: 1" "pulled, three: 0" "plugged in: 1")
 example(pool "job 1 by worker-[0-9]+: done" "job 4 by worker-[0-9]+: done")
 example(agent_files "run.sh ended with 0" "  out\n" "the year in the guest: 20")
+
+find_program(SKOPEO skopeo)
+if(NOT SKOPEO)
+  message("-- image: not run, as there is no skopeo")
+  return()
+endif()
+run(${MAKE_IMAGE} ${WORK}/image)
+example(image "by default 42" WITH oci:${WORK}/image)
+example(image "chosen" WITH oci:${WORK}/image /bin/sh -c "echo cho''sen")
+execute_process(COMMAND ${PREFIX}/bin/capsa image remove oci:${WORK}/image OUTPUT_QUIET)

@@ -1,6 +1,7 @@
 #include <sys/epoll.h>
 
 #include <actors/network/flow_file.hpp>
+#include <actors/network/flow_text.hpp>
 #include <array>
 #include <cstdio>
 #include <ctime>
@@ -25,26 +26,6 @@ std::string to_text(std::chrono::system_clock::time_point when) {
   return out.data();
 }
 
-std::string protocol_name(std::uint8_t number) {
-  switch (number) {
-    case net::ip_protocol::kTcp:
-      return "tcp";
-    case net::ip_protocol::kUdp:
-      return "udp";
-    case net::ip_protocol::kIcmp:
-    case net::ip_protocol::kIcmpV6:
-      return "icmp";
-    default:
-      return std::to_string(number);
-  }
-}
-
-std::string endpoint(const IpAddress& address, std::uint16_t port) {
-  const auto text = address.to_string();
-  if (port == 0) return text;
-  return (address.is_v6() ? "[" + text + "]" : text) + ":" + std::to_string(port);
-}
-
 /// A name is what a guest has sent, and a rule what a user has written: a line stays one.
 std::string clean(const std::string& text) {
   std::string out = text.empty() ? "-" : text;
@@ -57,11 +38,11 @@ std::string clean(const std::string& text) {
 
 std::string flow_line(const net::FlowBegin& flow, std::chrono::system_clock::time_point when) {
   // What a ping has instead of ports is nobody's business.
-  const auto protocol = protocol_name(flow.ip_protocol);
+  const auto protocol = protocol_text(flow.ip_protocol);
   const bool ports = protocol != "icmp";
   return to_text(when) + "\t" + (flow.allowed ? "allow" : "deny") + "\t" + protocol + "\t" +
-         endpoint(flow.from, ports ? flow.from_port : std::uint16_t{0}) + "\t" +
-         endpoint(flow.to, ports ? flow.to_port : std::uint16_t{0}) + "\t" + clean(flow.name) +
+         endpoint_text(flow.from, ports ? flow.from_port : std::uint16_t{0}) + "\t" +
+         endpoint_text(flow.to, ports ? flow.to_port : std::uint16_t{0}) + "\t" + clean(flow.name) +
          "\t" + clean(flow.reason) + "\n";
 }
 

@@ -1,3 +1,4 @@
+#include <actors/network/flow_text.hpp>
 #include <actors/network/vm_guard.hpp>
 
 namespace capsa::network {
@@ -6,31 +7,11 @@ namespace {
 
 constexpr std::chrono::seconds kSweep{5};
 
-std::string protocol_name(std::uint8_t number) {
-  switch (number) {
-    case net::ip_protocol::kTcp:
-      return "tcp";
-    case net::ip_protocol::kUdp:
-      return "udp";
-    case net::ip_protocol::kIcmp:
-    case net::ip_protocol::kIcmpV6:
-      return "icmp";
-    default:
-      return "protocol " + std::to_string(number);
-  }
-}
-
-std::string endpoint(const IpAddress& address, std::uint16_t port) {
-  const std::string text =
-      address.is_v6() && port != 0 ? "[" + address.to_string() + "]" : address.to_string();
-  return port == 0 ? text : text + ":" + std::to_string(port);
-}
-
 /// "tcp 10.0.2.15 -> 192.0.2.1:443 (api.example.com)", or the question for a name.
 template <class Entry>
 std::string flow_of(const Entry& entry) {
-  return protocol_name(entry.ip_protocol) + " " + entry.from.to_string() + " -> " +
-         endpoint(entry.to, entry.port) + (entry.name.empty() ? "" : " (" + entry.name + ")");
+  return protocol_text(entry.ip_protocol) + " " + entry.from.to_string() + " -> " +
+         endpoint_text(entry.to, entry.port) + (entry.name.empty() ? "" : " (" + entry.name + ")");
 }
 
 std::string line_of(const net::DenialEvent& event) {
@@ -116,8 +97,8 @@ void VmGuard::rebound(std::string_view name, const std::vector<IpAddress>& addre
 void VmGuard::refused(const net::Packet& packet, std::string_view why) {
   ++refused_;
   on_event_(VmEvent::Kind::NetworkDenied,
-            "denied: " + protocol_name(packet.protocol) + " " + packet.from.to_string() + " -> " +
-                endpoint(packet.to, packet.to_port) + ": " + std::string(why));
+            "denied: " + protocol_text(packet.protocol) + " " + packet.from.to_string() + " -> " +
+                endpoint_text(packet.to, packet.to_port) + ": " + std::string(why));
 }
 
 }  // namespace capsa::network

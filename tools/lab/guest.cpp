@@ -13,15 +13,18 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// Emulated machines have AMD's virtualization extensions.
-const std::vector<std::string> kWanted = {"kvm_amd"};
+/// Emulated machines have AMD's virtualization extensions. The rest is what tests make networks of.
+const std::vector<std::string> kWanted = {"kvm_amd",       "veth",   "tun",
+                                          "nft_chain_nat", "nft_ct", "nft_masq"};
+// Names what kWanted was when an entry of the cache was made.
+constexpr const char* kEdition = "-3";
 
 // In an entry of the cache, below lab/: the modules, and their order, one file name a line.
 constexpr const char* kOrder = "order";
 constexpr std::size_t kMaxOrder = 4096;
 
 fs::path entry_for(const fs::path& cache, const std::string& kernel_version) {
-  return cache / "lab" / kernel_version;
+  return cache / "lab" / (kernel_version + kEdition);
 }
 
 result<std::vector<fs::path>> read_entry(const fs::path& entry) {

@@ -59,6 +59,13 @@ Station* NatState::station_of(protocol::WireId wire) {
 }
 
 result<NatState::Forward> NatState::open_forward(const Station& station, const PortForward& spec) {
+  // What comes in by a port is answered by the way out.
+  if (!plan_.enabled)
+    return capsa::error(ErrorCode::InvalidConfig,
+                        "port_forwards: " + to_string(spec) +
+                            " was given, and this network has no "
+                            "NAT",
+                        "leave ClusterConfig::nat at true, or reach the guest by vsock");
   net::nat::ForwardSpec wanted;
   wanted.protocol = spec.protocol == Protocol::Udp ? net::nat::ForwardProtocol::Udp
                                                    : net::nat::ForwardProtocol::Tcp;

@@ -148,6 +148,21 @@ BOOST_AUTO_TEST_CASE(a_member_that_was_killed_and_replaced_has_its_lease_back) {
   BOOST_TEST(reaches(lab().two, "one"));
 }
 
+BOOST_AUTO_TEST_CASE(without_a_way_out_has_no_ports_on_the_host) {
+  BOOST_TEST(lab().cluster.members().size() == 3U);
+  const auto published = [] {
+    return test::sandbox()
+        .name("published")
+        .network(NetworkMode::cluster("db").forward_tcp(0, 80).build())
+        .run("sleep", {"100000"})
+        .build();
+  };
+  BOOST_TEST(code_of(published()) == ErrorCode::InvalidConfig);
+  BOOST_TEST(lab().cluster.members().size() == 3U);
+  BOOST_TEST(code_of(lab().one.network().get().add_forward(PortForward::tcp(0, 80))) ==
+             ErrorCode::InvalidConfig);
+}
+
 BOOST_AUTO_TEST_CASE(an_address_of_one_who_left_can_be_had_and_is_not_had_twice) {
   lab().two.kill().get();
   const auto address = IpAddress::v4(10, 0, 3, 16);

@@ -23,10 +23,6 @@ constexpr const char* kEdition = "-3";
 constexpr const char* kOrder = "order";
 constexpr std::size_t kMaxOrder = 4096;
 
-fs::path entry_for(const fs::path& cache, const std::string& kernel_version) {
-  return cache / "lab" / (kernel_version + kEdition);
-}
-
 result<std::vector<fs::path>> read_entry(const fs::path& entry) {
   const auto order = guest::read_file(entry / kOrder, kMaxOrder);
   if (!order) return order.error();
@@ -55,6 +51,10 @@ result<void> fill_entry(const fs::path& tree_path, const fs::path& entry) {
 
 }  // namespace
 
+fs::path modules_entry(const fs::path& cache, const std::string& kernel_version) {
+  return cache / "lab" / (kernel_version + kEdition);
+}
+
 result<GuestAssets> find_stock_guest(const fs::path& cache) {
   std::string agent_key;
   if (const auto agent = libexec_program("capsa-agent"); !agent.empty()) {
@@ -74,7 +74,7 @@ result<GuestAssets> find_stock_guest(const fs::path& cache) {
 
 result<std::vector<fs::path>> kvm_modules(const fs::path& cache, const std::string& kernel_version,
                                           const guest::Progress& progress) {
-  const fs::path target = entry_for(cache, kernel_version);
+  const fs::path target = modules_entry(cache, kernel_version);
   if (auto known = read_entry(target)) return known;
 
   const auto lock = guest::lock_cache(cache);

@@ -60,7 +60,7 @@ BOOST_AUTO_TEST_CASE(a_guest_with_another_agent_is_no_guest_of_ours) {
 }
 
 BOOST_AUTO_TEST_CASE(modules_in_the_cache_are_given_in_their_order) {
-  const auto entry = cache / "lab/6.1";
+  const auto entry = modules_entry(cache, "6.1");
   fs::create_directories(entry);
   BOOST_REQUIRE(guest::write_file(entry / "order", "zzz.ko\nkvm.ko\nkvm-amd.ko\n").ok());
   const auto modules =

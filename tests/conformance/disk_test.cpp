@@ -65,8 +65,12 @@ BOOST_AUTO_TEST_CASE(hold_what_was_written_zeroed_discarded_and_flushed_at_rando
   const auto began = std::chrono::steady_clock::now();
   const auto first = fill(agent, "/dev/vda", seed, mib, kWorkers, errors_raw);
   const auto second = fill(agent, "/dev/vdb", seed + 1, mib, kWorkers, errors_qcow2);
-  const int status_raw = first.wait().get().code;
-  const int status_qcow2 = second.wait().get().code;
+  const auto ended_raw = first.wait().result();
+  const auto ended_qcow2 = second.wait().result();
+  BOOST_TEST_REQUIRE((ended_raw.ok() && ended_qcow2.ok()),
+                     "the guest has ended: " << vm.kernel_log().get());
+  const int status_raw = ended_raw->code;
+  const int status_qcow2 = ended_qcow2->code;
   const auto took = std::chrono::steady_clock::now() - began;
   BOOST_TEST_MESSAGE("written in "
                      << std::chrono::duration_cast<std::chrono::milliseconds>(took).count()

@@ -1,5 +1,3 @@
-#include <sys/epoll.h>
-
 #include <actors/network/flow_file.hpp>
 #include <actors/network/flow_text.hpp>
 #include <array>
@@ -46,29 +44,14 @@ std::string flow_line(const net::FlowBegin& flow, std::chrono::system_clock::tim
          "\t" + clean(flow.reason) + "\n";
 }
 
-FlowFile::~FlowFile() {
-  if (watched_) loop_.unwatch(sink_.fd());
-}
-
 void FlowFile::write(const net::FlowBegin& flow) {
   const auto now = std::chrono::system_clock::now();
   std::string text = flow_line(flow, now);
   if (lost_ != 0) text = to_text(now) + "\tlost\t" + std::to_string(lost_) + "\n" + text;
-  if (sink_.write(std::as_bytes(std::span(text.data(), text.size()))))
+  if (out_.sink().write(std::as_bytes(std::span(text.data(), text.size()))))
     lost_ = 0;
   else
     ++lost_;
-}
-
-void FlowFile::flush() {
-  if (watched_ || !sink_.wants_write() || sink_.flush()) return;
-  watched_ = true;
-  loop_.watch(sink_.fd(), EPOLLOUT, [this](std::uint32_t) {
-    sink_.on_writable();
-    if (sink_.wants_write()) return;
-    watched_ = false;
-    loop_.unwatch(sink_.fd());
-  });
 }
 
 }  // namespace capsa::network

@@ -1,9 +1,6 @@
 #pragma once
 
-#include <capsa/detail/unique_fd.hpp>
-#include <capsa/loop.hpp>
-#include <memory>
-#include <net/capture/fd_sink.hpp>
+#include <actors/network/loop_sink.hpp>
 #include <net/capture/pcapng_writer.hpp>
 #include <net/capture/port_capture.hpp>
 #include <string>
@@ -21,14 +18,13 @@ class Capture {
 
   net::FrameObserver& observer() noexcept { return port_; }
   /// To be called behind what was captured: a pipe may have to be waited for.
-  void flush();
+  void flush() { out_.flush(); }
 
  private:
   Loop& loop_;
-  net::FdSink sink_;
+  LoopSink out_;
   net::PcapngWriter writer_;
   net::PortCapture port_;
-  bool watched_ = false;
 };
 
 }  // namespace capsa::network

@@ -57,12 +57,14 @@ BOOST_AUTO_TEST_CASE(its_members_reach_each_other_by_name) {
   for (const auto* from : {&lab().one, &lab().two, &lab().three})
     for (const auto* to : {"one", "two", "three"})
       BOOST_TEST(reaches(*from, to), from->name() << " pings " << to);
-  // TCP as well, with an answer that cannot be an echo.
-  auto listener = lab()
-                      .two.agent()
-                      .get()
-                      .start(ExecSpec::command({"sh", "-c", "echo $((6*7)) | nc -l -p 4000"}))
-                      .get();
+  // TCP as well, with an answer that cannot be an echo. It is given to one who has said all it has
+  // to say, too: a listener that copies its own input would end on that before it had read any.
+  auto listener =
+      lab()
+          .two.agent()
+          .get()
+          .start(ExecSpec::command({"nc", "-l", "-p", "4000", "-e", "sh", "-c", "echo $((6*7))"}))
+          .get();
   std::string said;
   // It listens once it has begun to run, which nothing here tells.
   for (int tries = 0; tries < 50 && said != "42\n"; ++tries)

@@ -100,6 +100,16 @@ BOOST_AUTO_TEST_CASE(times_a_command_out_and_is_usable_afterwards) {
   BOOST_TEST(console().exec("echo ok", 20s).get().output == "ok\n");
 }
 
+// However far it had come: typed, taken by the shell, or begun.
+BOOST_AUTO_TEST_CASE(times_a_command_out_that_had_not_begun) {
+  for (int i = 1; i <= 12; ++i) {
+    const auto late = console().exec("sleep 600", std::chrono::milliseconds(8 * i)).result();
+    BOOST_TEST_REQUIRE(!late.ok());
+    BOOST_TEST(late.error().code() == ErrorCode::Timeout);
+    BOOST_TEST(console().exec("echo ok", 20s).get().output == "ok\n", "after " << 8 * i << " ms");
+  }
+}
+
 BOOST_AUTO_TEST_CASE(runs_a_line_up_to_a_prompt) {
   BOOST_TEST(console().run_command("echo plain", "# ").get() == "plain\n");
   console().run_command("cd /proc", "# ").get();

@@ -17,6 +17,14 @@ struct Step {
   bool done = false;
 };
 
+/// How a conversation that is given up brings the guest's side back to a prompt.
+struct Recovery {
+  std::string send;  ///< at once; may be empty
+  /// Where the guest writes this later, what `send` was to end has begun all the same (it was typed
+  /// too early to be seen), and `send` is typed once more. Empty: that cannot be.
+  std::string again_after;
+};
+
 /// Something that has the stream to itself for a while, writes to the guest and reads the answers:
 /// exec, run_command, login. Its result is asked of the concrete class once a step said `done`;
 /// after that it is given nothing more. Single-threaded; keeps no clock.
@@ -32,8 +40,8 @@ class Conversation {
   virtual Step poke(TimePoint now) = 0;
   virtual std::optional<TimePoint> wakeup() const = 0;
 
-  /// What brings the guest's side back to a prompt if the conversation is given up now.
-  virtual std::string recovery() const { return {}; }
+  /// What to do if the conversation is given up now.
+  virtual Recovery recovery() const { return {}; }
   /// What has not come yet, for the message of a time-out: "the shell at the console to answer".
   virtual std::string waiting_for() const = 0;
 };

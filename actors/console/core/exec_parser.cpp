@@ -112,8 +112,11 @@ void ExecParser::parse_status() {
     status_ = status;
 }
 
-std::string ExecParser::recovery() const {
-  return phase_ == Phase::Hello || phase_ == Phase::Done ? "" : "\x03";
+Recovery ExecParser::recovery() const {
+  if (phase_ == Phase::Hello || phase_ == Phase::Done) return {};
+  // Between the last line and its first output, a Ctrl-C may find a line editor that has the
+  // terminal raw and keeps the byte for its next prompt, or our own trap: the command starts then.
+  return {"\x03", phase_ == Phase::Begin ? script_.begin_marker() : std::string()};
 }
 
 std::string ExecParser::waiting_for() const {

@@ -28,7 +28,7 @@ class ExecParser : public Conversation {
   Step poke(TimePoint now) override;
   std::optional<TimePoint> wakeup() const override;
   /// Ctrl-C, once the shell has answered; before that something else may be running there.
-  std::string recovery() const override;
+  Recovery recovery() const override;
   std::string waiting_for() const override;
 
   /// Once done. ResourceExhausted: more output than is kept; IoError: the end was garbled by other

@@ -8,6 +8,7 @@ namespace capsa::console {
 namespace {
 
 constexpr std::size_t kLinesInErrors = 10;
+constexpr std::size_t kMaxAftermaths = 8;  // the oldest make way: most of them never come
 constexpr std::size_t kTailBytes = 4096;  // longer than any prompt; a conversation looks no further
 
 std::string with_last_lines(std::string message, const OutputRing& ring) {
@@ -25,6 +26,7 @@ void Waiters::feed(std::string_view bytes, TimePoint now) {
   const std::size_t piece = std::max<std::size_t>(ring_.capacity() / 2, 1);
   while (!bytes.empty()) {
     ring_.append(bytes.substr(0, piece));
+    watch_aftermaths(bytes.substr(0, piece));
     bytes.remove_prefix(std::min(piece, bytes.size()));
     advance(now);
   }
@@ -86,12 +88,30 @@ bool Waiters::cancel(Id id, const error& why, TimePoint now) {
   if (found == queue_.end()) return false;
   Waiter waiter = std::move(found->waiter);
   queue_.erase(found);
-  if (const Talk* talk = std::get_if<Talk>(&waiter); talk && talk->open) {
-    if (std::string bytes = talk->talk->recovery(); !bytes.empty()) send_(std::move(bytes));
-  }
+  if (const Talk* talk = std::get_if<Talk>(&waiter); talk && talk->open)
+    recover(talk->talk->recovery());
   fail(waiter, why);
   advance(now);
   return true;
+}
+
+void Waiters::recover(const Recovery& recovery) {
+  if (recovery.send.empty()) return;
+  if (!recovery.again_after.empty()) {
+    if (aftermaths_.size() == kMaxAftermaths) aftermaths_.pop_front();
+    aftermaths_.push_back({StreamPattern(recovery.again_after), recovery.send});
+  }
+  send_(recovery.send);
+}
+
+void Waiters::watch_aftermaths(std::string_view bytes) {
+  std::string send;
+  std::erase_if(aftermaths_, [&](Aftermath& aftermath) {
+    if (aftermath.begun.feed(bytes) == StreamPattern::npos) return false;
+    send = std::move(aftermath.send);
+    return true;
+  });
+  if (!send.empty()) send_(std::move(send));
 }
 
 void Waiters::fail_all(const error& why) {
@@ -102,6 +122,7 @@ void Waiters::fail_all(const error& why) {
 
 void Waiters::end(std::string_view why, TimePoint now) {
   ended_.emplace(ErrorCode::VmEnded, with_last_lines(std::string(why), ring_));
+  aftermaths_.clear();
   advance(now);
 }
 

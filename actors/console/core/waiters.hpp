@@ -103,7 +103,15 @@ class Waiters {
     Waiter waiter;
   };
 
+  /// A conversation's recovery that may have come too early.
+  struct Aftermath {
+    StreamPattern begun;
+    std::string send;
+  };
+
   Id push(Waiter waiter, TimePoint now);
+  void recover(const Recovery& recovery);
+  void watch_aftermaths(std::string_view bytes);
   void advance(TimePoint now);
   bool step(Match& match);
   bool step(Read& read);
@@ -117,6 +125,7 @@ class Waiters {
   Send send_;
   OutputRing ring_;
   std::deque<Entry> queue_;
+  std::deque<Aftermath> aftermaths_;
   Id next_id_ = 1;
   bool advancing_ = false;
   std::optional<error> ended_;

@@ -69,9 +69,20 @@ BOOST_AUTO_TEST_CASE(nothing_is_typed_before_the_shell_has_answered) {
   BOOST_TEST(parser.open("# ", now).send == script.hello());
   BOOST_TEST(parser.feed(script.hello() + "\r\n", now).send.empty());
   BOOST_TEST(parser.waiting_for() == "a POSIX shell at the console to answer");
-  BOOST_TEST(parser.recovery().empty());
+  BOOST_TEST(parser.recovery().send.empty());
   BOOST_TEST(parser.feed(script.hello_marker(), now).send == script.batches()[0]);
-  BOOST_TEST(parser.recovery() == "\x03");
+  BOOST_TEST(parser.recovery().send == "\x03");
+}
+
+BOOST_AUTO_TEST_CASE(a_command_that_begins_after_it_was_given_up_is_interrupted_again) {
+  const ExecScript script = make("x");
+  ExecParser parser(script);
+  parser.open("# ", {});
+  parser.feed(script.hello_marker(), {});
+  BOOST_TEST(parser.recovery().again_after == script.begin_marker());
+  parser.feed(script.begin_marker(), {});
+  BOOST_TEST(parser.recovery().send == "\x03");
+  BOOST_TEST(parser.recovery().again_after.empty());
 }
 
 BOOST_AUTO_TEST_CASE(an_unanswered_hello_is_repeated_a_few_times) {

@@ -26,7 +26,7 @@ class Greeting : public Conversation {
     return {0, "hello?", false};
   }
   std::optional<TimePoint> wakeup() const override { return due_; }
-  std::string recovery() const override { return "\x03"; }
+  Recovery recovery() const override { return {"\x03", "begun"}; }
   std::string waiting_for() const override { return "a greeting"; }
 
   std::string seen_tail;
@@ -96,6 +96,35 @@ BOOST_AUTO_TEST_CASE(one_that_is_given_up_sends_its_recovery_only_if_it_had_begu
   BOOST_TEST(waiters.cancel(first, why, now));
   BOOST_TEST(sent == "hello|\x03|");
   BOOST_TEST((ends.at(0).error() == why && ends.at(1).error() == why));
+}
+
+BOOST_AUTO_TEST_CASE(one_whose_recovery_came_too_early_sends_it_once_more) {
+  const auto id = waiters.converse(talk, now, ended());
+  BOOST_TEST(waiters.cancel(id, {ErrorCode::Timeout, ""}, now));
+  BOOST_TEST(waiters.wait_for("!", now, matched()).ok());
+  for (const char byte : std::string("it has begu"))
+    waiters.feed({&byte, 1}, now);
+  BOOST_TEST(sent == "hello|\x03|");
+  waiters.feed("n! and begun", now);
+  BOOST_TEST(sent == "hello|\x03|\x03|");
+  // Whoever reads now misses nothing of it.
+  BOOST_TEST(matches.at(0)->text == "it has begun!");
+}
+
+BOOST_AUTO_TEST_CASE(what_is_watched_for_ends_with_the_vm_and_is_bounded) {
+  for (int i = 0; i < 20; ++i)
+    waiters.cancel(waiters.converse(talk, now, ended()), {ErrorCode::Timeout, ""}, now);
+  sent.clear();
+  waiters.feed("begun", now);
+  BOOST_TEST(sent == "\x03|");
+  waiters.feed("begun", now);
+  BOOST_TEST(sent == "\x03|");
+  waiters.cancel(waiters.converse(talk, now, ended()), {ErrorCode::Timeout, ""}, now);
+  sent.clear();
+  waiters.end("the VM was killed", now);
+  waiters.reopen();
+  waiters.feed("begun", now);
+  BOOST_TEST(sent.empty());
 }
 
 BOOST_AUTO_TEST_CASE(it_is_ended_by_the_end_of_the_vm) {

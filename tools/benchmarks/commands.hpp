@@ -12,6 +12,7 @@ void add_block(CLI::App& app, Action& action);
 void add_boot(CLI::App& app, Action& action);
 void add_exec(CLI::App& app, Action& action);
 void add_idle(CLI::App& app, Action& action);
+void add_image(CLI::App& app, Action& action);
 void add_kvm_boot(CLI::App& app, Action& action);
 void add_kvm_boot_one(CLI::App& app, Action& action);
 void add_net(CLI::App& app, Action& action);

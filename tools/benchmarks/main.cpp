@@ -12,6 +12,7 @@ int main(int argc, char** argv) {
   capsa::bench::add_boot(app, action);
   capsa::bench::add_exec(app, action);
   capsa::bench::add_idle(app, action);
+  capsa::bench::add_image(app, action);
   capsa::bench::add_kvm_boot(app, action);
   capsa::bench::add_kvm_boot_one(app, action);
   capsa::bench::add_overhead(app, action);

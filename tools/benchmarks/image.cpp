@@ -20,7 +20,7 @@ struct Options {
 };
 
 /// From the call that makes the sandbox to the end of its command, which does nothing.
-std::chrono::nanoseconds time_sandbox(SandboxBuilder builder) {
+std::chrono::nanoseconds time_sandbox(BasicSandboxBuilder<true> builder) {
   const auto begun = Clock::now();
   auto vm = std::move(builder).build().get();
   const auto status = vm.wait().get();

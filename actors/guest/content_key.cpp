@@ -43,7 +43,8 @@ result<std::string> file_key(const std::filesystem::path& file) {
     return error_from_errno(errno, "open " + file.string());
 
   static std::mutex mutex;
-  static std::map<FileIdentity, std::string> known;
+  // Never destroyed: a thread of a static runtime may ask while the program ends.
+  static auto& known = *new std::map<FileIdentity, std::string>;
   const auto identity = identify(status);
   {
     const std::lock_guard lock(mutex);

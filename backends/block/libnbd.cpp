@@ -36,7 +36,8 @@ Loaded load() {
 }
 
 const Loaded& loaded() {
-  static const Loaded once = load();
+  // Never destroyed: stores of a static runtime outlive other static objects.
+  static const Loaded& once = *new Loaded(load());
   return once;
 }
 

@@ -124,8 +124,10 @@ const std::vector<IpAddress>* LocalNames::find(const Name& name) const {
 }
 
 std::optional<Reply> LocalNames::answer(const Question& question, bool ask_private) const {
-  static const Name localhost = constant("localhost"), invalid = constant("invalid"),
-                    onion = constant("onion");
+  // Never destroyed: a static runtime answers until it ends, which is after other static objects.
+  static const Name &localhost = *new Name(constant("localhost")),
+                    &invalid = *new Name(constant("invalid")),
+                    &onion = *new Name(constant("onion"));
   const Name& name = question.name;
   if (name.is_root()) return std::nullopt;
   if (const auto* addresses = find(name)) return with_addresses(question, *addresses);

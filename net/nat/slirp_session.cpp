@@ -32,7 +32,8 @@ struct Owner {
   std::size_t sessions = 0;
 };
 Owner& owner() {
-  static Owner instance;
+  // Never destroyed: a static runtime's NAT may outlive every other static object.
+  static Owner& instance = *new Owner;
   return instance;
 }
 

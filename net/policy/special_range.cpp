@@ -14,11 +14,13 @@ IpNetwork one(const IpAddress& address) {
   return IpNetwork::around(address, 128);
 }
 
+// Neither table is ever destroyed: at the end of the program a switch of a runtime that is a static
+// object still asks, from a thread of its own.
 using Ranges = std::vector<SpecialRange>;
 
 /// Of the Internet's registries (RFC 6890 and those it names); the first that holds counts.
 const Ranges& fixed_ranges() {
-  static const Ranges ranges = {
+  static const Ranges& ranges = *new Ranges{
       {Builtin::ThisHost, v4(0, 0, 8)},
       {Builtin::Loopback, v4(127, 0, 8)},
       {Builtin::LinkLocal, v4(169, 254, 16)},
@@ -34,7 +36,7 @@ const Ranges& fixed_ranges() {
 
 /// What IpAddress::is_private() knows, as ranges.
 const Ranges& private_ranges() {
-  static const Ranges ranges = {
+  static const Ranges& ranges = *new Ranges{
       {Builtin::Private, v4(10, 0, 8)},
       {Builtin::Private, v4(172, 16, 12)},
       {Builtin::Private, v4(192, 168, 16)},

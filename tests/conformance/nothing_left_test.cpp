@@ -103,7 +103,12 @@ BOOST_AUTO_TEST_CASE(of_fifty_vms_made_and_dropped) {
   BOOST_TEST(test::entries_below(base) == files);
   BOOST_TEST_MESSAGE("resident: " << before.resident_kib << " KiB before, " << after.resident_kib
                                   << " KiB after 50 VMs");
-  BOOST_TEST(after.resident_kib < before.resident_kib + 4096);
+#ifdef __SANITIZE_ADDRESS__
+  constexpr std::uint64_t kMayGrow = 64 << 10;  // freed memory is kept a while
+#else
+  constexpr std::uint64_t kMayGrow = 4 << 10;
+#endif
+  BOOST_TEST(after.resident_kib < before.resident_kib + kMayGrow);
   own.shutdown();
   BOOST_TEST(test::entries_below(base) == kShared);
   fs::remove_all(base);

@@ -24,7 +24,8 @@ std::size_t fd_limit(std::size_t configured) noexcept {
 
 /// What all shares may keep together: half, so that the host program has the other.
 FdReserve& process_reserve() noexcept {
-  static FdReserve reserve(0);
+  // Never destroyed: shares of a static runtime outlive other static objects.
+  static FdReserve& reserve = *new FdReserve(0);
   // Asked anew for each share: a program may raise its limit at any time.
   reserve.set_limit(soft_limit() / 2);
   return reserve;

@@ -5,6 +5,7 @@
 #include <tests/conformance/net_lab.hpp>
 #include <tests/conformance/reference_rows.hpp>
 #include <tests/conformance/reference_scene.hpp>
+#include <thread>
 
 using namespace capsa;
 using namespace std::chrono_literals;
@@ -128,7 +129,8 @@ BOOST_AUTO_TEST_CASE(builder_10_user_nat_forward_tcp) {
   BOOST_TEST(forward.host_port != 0);
   std::string answer;
   // The guest's listener comes up when it does.
-  for (int tries = 0; tries < 100 && answer != "42\n"; ++tries) {
+  for (int tries = 0; tries < 400 && answer != "42\n"; ++tries) {
+    if (tries != 0) std::this_thread::sleep_for(std::chrono::milliseconds(50));
     const auto fd = test::connect_to(kLoopback, forward.host_port);
     if (fd && test::write_all(fd.get(), "41\n")) answer = test::read_all(fd.get());
   }

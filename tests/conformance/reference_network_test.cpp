@@ -1,6 +1,7 @@
 #include <boost/test/unit_test.hpp>
 #include <tests/conformance/net_policy_lab.hpp>
 #include <tests/conformance/reference_rows.hpp>
+#include <thread>
 
 using namespace capsa;
 using namespace capsa::test;
@@ -110,7 +111,8 @@ BOOST_AUTO_TEST_CASE(user_nat_config_05_port_forwards) {
                           .get();
   std::string answer;
   // The guest's listener comes up when it does.
-  for (int tries = 0; tries < 100 && answer != "42\n"; ++tries) {
+  for (int tries = 0; tries < 400 && answer != "42\n"; ++tries) {
+    if (tries != 0) std::this_thread::sleep_for(std::chrono::milliseconds(50));
     const auto fd = connect_to(IpAddress::v4(127, 0, 0, 1), forwards[0].host_port);
     if (fd && write_all(fd.get(), "21\n")) answer = read_all(fd.get());
   }

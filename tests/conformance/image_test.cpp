@@ -131,6 +131,23 @@ BOOST_FIXTURE_TEST_CASE(is_stopped_by_its_own_signal_and_has_shares_and_disks, I
   BOOST_TEST(vm.disks().size() == 1U);
 }
 
+BOOST_FIXTURE_TEST_CASE(fills_a_pool, ImageScene) {
+  layout.add({.layers = {{test::base_layer()}, {TarBuilder().file("kept", "kept\n").finish()}}});
+  SandboxConfig config;
+  config.image = OciImage{layout.reference(), {}};
+  config.assets = test::guest();
+  auto pool = test::runtime().pool(config).build(1).get();
+  for (int round = 0; round < 2; ++round) {
+    auto vm = pool.reserve().get();
+    // Its root is the image, and nothing of the round before is there.
+    const auto said = vm->agent().get().exec("cat /kept; ls /new 2>&1; echo x > /new").get();
+    BOOST_TEST(said.stdout_data.starts_with("kept\n"), said.stdout_data);
+    BOOST_TEST(said.stdout_data.find("No such file") != std::string::npos, said.stdout_data);
+    std::move(vm).release().get();
+  }
+  pool.shutdown().get();
+}
+
 BOOST_FIXTURE_TEST_CASE(that_is_hostile_is_refused_by_build_with_its_layer, ImageScene) {
   const auto evil = TarBuilder().symlink("a", "/etc").file("a/passwd", "x").finish();
   layout.add({.layers = {{test::base_layer()}, {evil}}});

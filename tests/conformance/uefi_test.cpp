@@ -194,6 +194,28 @@ BOOST_AUTO_TEST_CASE(reports_that_secure_boot_is_enabled) {
   BOOST_TEST(vm.status() == VmStatus::stopped(0));
 }
 
+BOOST_AUTO_TEST_CASE(fills_a_pool_with_disks_to_throw_away) {
+  if (test::on_kvm()) return;
+  test::need_firmware();
+  auto pool = test::runtime()
+                  .pool(UefiBootConfig(DiskImage::overlay_of(boot().disk)))
+                  .memory_mb(512)
+                  .agent_enabled()
+                  .timeout(5min)
+                  .build(1)
+                  .get();
+  for (int round = 0; round < 2; ++round) {
+    auto vm = pool.reserve().get();
+    const auto agent = vm->agent().get();
+    // Nothing of the round before is on the disk.
+    BOOST_TEST(output(agent,
+                      "mkdir -p /disk && mount /dev/vda1 /disk && ls /disk | grep -c round; "
+                      "echo x > /disk/round && umount /disk") == "0\n");
+    std::move(vm).release().get();
+  }
+  pool.shutdown().get();
+}
+
 BOOST_AUTO_TEST_CASE(starts_nothing_under_secure_boot_that_was_changed_after_it_was_signed) {
   if (test::on_kvm()) return;
   test::need_firmware();

@@ -18,6 +18,10 @@ constexpr seconds kPatience(2);
 constexpr unsigned kInsists = 3;
 /// What the guest gets to power off in, once its command has ended.
 constexpr seconds kPowerOff(5);
+/// What the ends of a command and of its VM get to be told in, whichever is first.
+constexpr std::chrono::milliseconds kSettles(2000);
+/// From an answer of the agent to the next question.
+constexpr seconds kBetweenPings(5);
 
 RuntimeOptions runtime_options(const RunOptions& options) {
   RuntimeOptions out;
@@ -141,6 +145,11 @@ void RunSession::on_started(result<Process> process) {
     on_resize();  // it may have changed while the guest booted
   }
   pump_input();
+  if (options_.silence) {
+    answered_ = std::chrono::steady_clock::now();
+    ask_for_life();
+    watch_silence();
+  }
   for (const int signal_number : early_signals_)
     static_cast<void>(process_->signal(signal_number));
   if (broken_pipe_) end_by_signal(SIGPIPE, 128 + SIGPIPE);
@@ -157,8 +166,34 @@ void RunSession::pump_input() {
       [process = *process_] { static_cast<void>(process.close_stdin().result()); });
 }
 
+void RunSession::ask_for_life() {
+  static_cast<void>(vm_->agent().then([this](result<AgentClient> agent) {
+    if (!agent) return;  // the VM has ended, which is told elsewhere
+    static_cast<void>(agent->ping().then([this](result<void> answer) {
+      post_([this, alive = answer.ok()] {
+        if (alive) answered_ = std::chrono::steady_clock::now();
+        loop_.after(kBetweenPings, [this] { ask_for_life(); });
+      });
+    }));
+  }));
+}
+
+void RunSession::watch_silence() {
+  loop_.after(kBetweenPings, [this] {
+    if (status_) return;
+    if (std::chrono::steady_clock::now() - answered_ < *options_.silence) return watch_silence();
+    fail({ErrorCode::Timeout, "the guest hangs: its agent has given no answer for " +
+                                  std::to_string(options_.silence->count()) + " s"},
+         kOwnFailure);
+  });
+}
+
 void RunSession::on_exit(const result<ExitStatus>& status) {
-  if (!status) return fail(status.error(), kOwnFailure);
+  if (!status) {
+    // Where the VM ended under the command, its own end says more, and comes soon.
+    loop_.after(kSettles, [this, why = status.error()] { fail(why, kOwnFailure); });
+    return;
+  }
   status_ = timed_out_ || status->timed_out ? kTimedOut : status->shell_status();
   terminal_.reset();
   loop_.after(kPowerOff, [this] { quit(*status_); });
@@ -167,7 +202,7 @@ void RunSession::on_exit(const result<ExitStatus>& status) {
 void RunSession::on_vm_end(result<std::optional<int>> code) {
   if (status_) return quit(*status_);
   // The command's own status is on its way if it has one.
-  loop_.after(seconds(1), [this, code = std::move(code)] {
+  loop_.after(kSettles / 2, [this, code = std::move(code)] {
     if (status_) return quit(*status_);
     if (!code) return fail(code.error(), kOwnFailure);
     quit(code->value_or(128 + SIGKILL));

@@ -22,6 +22,8 @@ struct RunOptions {
   std::string user;
   std::string flow_log;                              ///< a file; empty: none
   std::optional<std::chrono::milliseconds> timeout;  ///< from now on, booting included
+  /// How long the guest's agent may owe an answer before the guest counts as hung; none: for ever.
+  std::optional<std::chrono::seconds> silence;
   bool pty = false;
   LogLevel log_level = LogLevel::Warning;
 };
@@ -46,6 +48,8 @@ class RunSession {
   void on_timeout();
   void on_resize();
   void pump_input();
+  void ask_for_life();
+  void watch_silence();
   /// Sends a signal, and quits with `status` if the command does not end soon.
   void end_by_signal(int signal_number, int status);
   void fail(const error& what, int status);
@@ -67,6 +71,7 @@ class RunSession {
   std::vector<int> early_signals_;  ///< for a command that does not run yet
   bool broken_pipe_ = false;
   bool timed_out_ = false;
+  std::chrono::steady_clock::time_point answered_;  ///< by the agent, at last
 };
 
 }  // namespace capsa::cli

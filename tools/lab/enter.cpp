@@ -11,6 +11,7 @@
 #include <cstdio>
 #include <cstring>
 #include <tools/lab/plan.hpp>
+#include <tools/lab/standstill.hpp>
 
 namespace {
 
@@ -137,5 +138,6 @@ int main(int argc, char** argv) {
   build_root(*plan);
   enter_root();
   if (::chdir(plan->working_dir.c_str()) != 0) give_up("enter " + plan->working_dir);
+  capsa::lab::watch_for_standstill();
   become(plan->command);
 }

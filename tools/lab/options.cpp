@@ -17,6 +17,11 @@ namespace fs = std::filesystem;
 constexpr const char* kHost = "/.host";
 constexpr const char* kWritable = "/.rw";
 
+/// Emulated CPUs that run guests of their own have been seen to hang. A busy lab answers in a
+/// second or two; a guest that ends itself for this (see standstill.hpp) says more, so it comes
+/// first.
+constexpr std::chrono::seconds kSilence(90);
+
 result<std::string> real_path(const fs::path& path) {
   std::error_code failed;
   auto real = fs::canonical(path, failed);
@@ -103,6 +108,7 @@ result<Order> understand(const Words& words, std::vector<std::string> command) {
   order.session.vm.nested = true;
   // Emulated whatever the environment says, which is for the command.
   order.session.vm.backend = Backend::Qemu;
+  order.session.silence = kSilence;
   order.session.pty = words.pty;
   if (words.verbosity > 0)
     order.session.log_level = words.verbosity > 1 ? LogLevel::Debug : LogLevel::Info;

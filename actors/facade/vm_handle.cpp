@@ -45,11 +45,13 @@ future<std::optional<int>> VmHandle::wait() const {
 }
 
 future<std::optional<int>> VmHandle::wait_timeout(std::chrono::milliseconds timeout) const {
-  // Who only looks, maybe again and again, leaves nothing with the actor that waits for the end.
+  // Who only looks asks nobody.
   if (timeout.count() <= 0 && !status().ended())
     return future<std::optional<int>>::ready(
         capsa::error(ErrorCode::Timeout, "VM \"" + name() + "\" is " + to_string(status())));
-  return impl_->target().ask<std::optional<int>>(bounded(timeout), wait_atom_v);
+  // The VM keeps to it; the request's own deadline is for a VM that does not answer.
+  const caf::timespan kept = std::min<caf::timespan>(bounded(timeout), kLongestWait);
+  return impl_->target().ask<std::optional<int>>(kept + kPatience, wait_atom_v, kept);
 }
 
 future<void> VmHandle::pause() const {

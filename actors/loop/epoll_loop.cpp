@@ -29,7 +29,7 @@ EpollLoop::EpollLoop(caf::actor_system& system)
       wake_(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {
   if (!epoll_ || !wake_) throw error_from_errno(errno, "make an event loop");
   epoll_event event{};
-  event.events = EPOLLIN;
+  event.events = EPOLLIN | EPOLLET;  // every write is an edge: there is nothing to read back
   event.data.fd = wake_.get();
   if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, wake_.get(), &event) != 0)
     throw error_from_errno(errno, "make an event loop");
@@ -133,7 +133,7 @@ void EpollLoop::cancel(TimerId timer) {
 
 void EpollLoop::wake() {
   const std::uint64_t one = 1;
-  // Fails only where the counter is full, and then the loop is awake.
+  // Fails only where the counter is full, which takes longer than anything runs.
   [[maybe_unused]] const auto n = ::write(wake_.get(), &one, sizeof one);
 }
 
@@ -197,11 +197,7 @@ void EpollLoop::wait_for_events() {
   const int n = ::epoll_pwait2(epoll_.get(), events.data(), kEventsPerRound, until, nullptr);
   for (int i = 0; i < n; ++i) {
     const int fd = events[static_cast<std::size_t>(i)].data.fd;
-    if (fd == wake_.get()) {
-      std::uint64_t count;
-      [[maybe_unused]] const auto got = ::read(fd, &count, sizeof count);
-      continue;
-    }
+    if (fd == wake_.get()) continue;
     const auto it = watches_.find(fd);
     if (it == watches_.end()) continue;
     // The callback may unwatch itself, or another fd of this round.

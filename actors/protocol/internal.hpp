@@ -183,6 +183,8 @@ using VmUnit = VmActor::extend<
     caf::reacts_to<grace_atom, std::uint64_t>, caf::reacts_to<deadline_atom, std::uint64_t>,
     /// the machine has had its time to say why the agent is gone
     caf::reacts_to<lost_atom, std::uint64_t>,
+    /// whoever waited for the end until now waits no longer
+    caf::reacts_to<deadline_atom, wait_atom, std::uint64_t>,
     /// press the power button again
     caf::reacts_to<button_atom, std::uint64_t>,
     /// the network's policy has denied or logged something

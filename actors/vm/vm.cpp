@@ -42,6 +42,8 @@ void VmState::on_exit() {
   if (starting_.pending()) starting_.deliver(why);
   protocol::fail_all(stopping_, why);
   protocol::fail_all(waiting_, why);
+  for (auto& [waiter, promise] : waiting_a_while_)
+    promise.deliver(why);
   protocol::fail_all(waiting_main_, why);
   protocol::fail_all(waiting_ready_, why);
   for (const auto& promise : owed_)
@@ -277,6 +279,7 @@ protocol::VmUnit::behavior_type VmState::make_behavior() {
         answer_waiters();
         return promise;
       },
+      [this](wait_atom, caf::timespan longest) { return wait_for_end(longest); },
       [this](subscribe_atom, caf::actor& subscriber) {
         self_->monitor(subscriber);
         subscribers_.insert(std::move(subscriber));
@@ -311,6 +314,7 @@ protocol::VmUnit::behavior_type VmState::make_behavior() {
       [this](button_atom, std::uint64_t boot) {
         if (boot == boot_ && status_.is<VmStatus::Stopping>() && !guest_told_) press_power_button();
       },
+      [this](deadline_atom, wait_atom, std::uint64_t waiter) { give_up_waiting(waiter); },
       [this](grace_atom, std::uint64_t boot) {
         if (boot == boot_ && active()) kill_machine();
       },

@@ -4,6 +4,7 @@
 #include <actors/runtime/services.hpp>
 #include <actors/vm/vm_plan.hpp>
 #include <actors/vm/vm_units.hpp>
+#include <map>
 #include <memory>
 #include <optional>
 #include <set>
@@ -56,6 +57,8 @@ class VmState {
   caf::result<actors::ConsoleActor> console();
   caf::result<actors::AgentActor> agent();
   caf::result<actors::StartedProcess> main_process();
+  caf::result<std::optional<int>> wait_for_end(caf::timespan longest);
+  void give_up_waiting(std::uint64_t waiter);
   caf::result<actors::VsockPortActor> vsock_port(std::uint32_t port);
   caf::result<void> wait_until_ready();
   void answer_ready();
@@ -135,6 +138,8 @@ class VmState {
   caf::response_promise starting_;
   Promises stopping_;
   Promises waiting_;
+  std::map<std::uint64_t, caf::response_promise> waiting_a_while_;
+  std::uint64_t next_waiter_ = 0;
   Promises waiting_main_;
   Promises waiting_ready_;
   std::vector<std::shared_ptr<caf::response_promise>> owed_;

@@ -88,7 +88,8 @@ result<std::shared_ptr<IoRing>> IoRing::create(Loop& loop) {
   if (!made->event_) return error_from_errno(errno, "make an eventfd for io_uring");
   failure = -io_uring_register_eventfd(&made->ring_, made->event_.get());
   if (failure != 0) return error_from_errno(failure, "give io_uring its eventfd");
-  loop.watch(made->event_.get(), EPOLLIN, [ring = made.get()](std::uint32_t /*events*/) {
+  // By edges, which every write to an eventfd is: there is nothing to read back.
+  loop.watch(made->event_.get(), EPOLLIN | EPOLLET, [ring = made.get()](std::uint32_t /*events*/) {
     const auto self = ring->shared_from_this();
     ring->ready();
   });
@@ -141,8 +142,6 @@ void IoRing::submit() {
 }
 
 void IoRing::ready() {
-  std::uint64_t count = 0;
-  [[maybe_unused]] const auto got = ::read(event_.get(), &count, sizeof count);
   begin_round();
   reap();
   end_round();

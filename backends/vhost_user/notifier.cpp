@@ -1,6 +1,5 @@
 #include <fcntl.h>
 #include <poll.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
 #include <array>
@@ -42,18 +41,6 @@ void notify(int fd) noexcept {
   if (!is_ready(fd, POLLOUT)) return;
   const std::uint64_t one = 1;
   [[maybe_unused]] const auto written = ::write(fd, &one, sizeof one);
-}
-
-bool drain(int fd) noexcept {
-  std::uint64_t count = 0;
-  const iovec into{&count, sizeof count};
-  auto length = ::preadv2(fd, &into, 1, -1, RWF_NOWAIT);
-  // Before Linux 5.8 eventfds do not know the flag. There the same hole remains as in notify(): the
-  // peer, which has the descriptor too, empties the counter first.
-  if (length < 0 && errno == EOPNOTSUPP && is_ready(fd, POLLIN)) {
-    length = ::read(fd, &count, sizeof count);
-  }
-  return length == sizeof count;
 }
 
 }  // namespace capsa::vhost_user

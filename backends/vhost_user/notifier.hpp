@@ -8,15 +8,11 @@
 namespace capsa::vhost_user {
 
 /// Makes sure that `fd` is an eventfd and does not block: on anything else (a pipe, a file, a
-/// socket) reading or writing could block the device's thread for as long as the peer likes.
+/// socket) writing could block the device's thread for as long as the peer likes.
 result<void> adopt_notifier(int fd);
 
 /// Adds one. A counter that is full has its reader woken already. Does not block whatever the peer
 /// made of O_NONBLOCK, but for a race that the source tells of.
 void notify(int fd) noexcept;
-
-/// Takes what was added. False where nothing was. Does not block whatever the peer made of
-/// O_NONBLOCK (from Linux 5.8 on).
-bool drain(int fd) noexcept;
 
 }  // namespace capsa::vhost_user

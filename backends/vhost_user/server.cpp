@@ -142,9 +142,9 @@ void Server::rearm() {
 
 void Server::watch_kick(virtio::QueueIndex queue, int fd) {
   kicks_[queue] = fd;
-  loop_.watch(fd, EPOLLIN, [this, queue, fd](std::uint32_t) {
-    if (drain(fd)) session_.kicked(queue);
-  });
+  // By edges, which every write to an eventfd is. It is never read: what the peer does with the
+  // counter, which it has as well, is of no matter.
+  loop_.watch(fd, EPOLLIN | EPOLLET, [this, queue](std::uint32_t) { session_.kicked(queue); });
 }
 
 void Server::unwatch_kick(virtio::QueueIndex queue) {

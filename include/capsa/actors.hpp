@@ -310,6 +310,8 @@ using VmActor = caf::typed_actor<
     caf::reacts_to<stop_atom, caf::timespan>, caf::reacts_to<kill_atom>, caf::reacts_to<pause_atom>,
     caf::reacts_to<resume_atom>, caf::replies_to<status_atom>::with<VmStatus>,
     caf::replies_to<wait_atom>::with<std::optional<int>>,
+    /// Timeout where the VM has not ended by then
+    caf::replies_to<wait_atom, caf::timespan>::with<std::optional<int>>,
     /// sends a VmEvent for everything that happens, until the subscriber ends
     caf::reacts_to<subscribe_atom, caf::actor>, caf::replies_to<console_atom>::with<ConsoleActor>,
     caf::replies_to<klog_atom>::with<std::string>, caf::replies_to<stats_atom>::with<VmStats>,

@@ -85,7 +85,7 @@ BOOST_AUTO_TEST_CASE(handle_03_stop_with_timeout) {
   auto vm = guest_vm(runtime()).cmdline_arg("rdinit", "/bin/true").build().get();
   vm.start().get();
   const auto began = std::chrono::steady_clock::now();
-  vm.stop_with_timeout(100ms).result();
+  vm.stop_with_timeout(100ms).get();
   BOOST_TEST((std::chrono::steady_clock::now() - began < 20s));
   BOOST_TEST(vm.status().ended());
 }

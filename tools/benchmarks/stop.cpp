@@ -1,3 +1,6 @@
+#include <sys/syscall.h>
+#include <unistd.h>
+
 #include <capsa/capsa.hpp>
 #include <tools/benchmarks/commands.hpp>
 #include <tools/benchmarks/guests.hpp>
@@ -10,6 +13,7 @@
 #include <memory>
 #include <string>
 #include <thread>
+#include <vector>
 
 namespace capsa::bench {
 
@@ -48,15 +52,21 @@ bool ended_well(const VmHandle& vm, Way way) {
 }
 
 /// Threads of ours that run guests.
-std::size_t vcpu_threads() {
-  std::size_t n = 0;
+std::vector<pid_t> vcpu_threads() {
+  std::vector<pid_t> all;
   for (const auto& task : std::filesystem::directory_iterator("/proc/self/task")) {
     std::ifstream comm(task.path() / "comm");
     std::string name;
     // A thread may have gone since it was listed.
-    if (std::getline(comm, name) && name.starts_with("capsa-vcpu")) ++n;
+    if (std::getline(comm, name) && name.starts_with("capsa-vcpu"))
+      all.push_back(static_cast<pid_t>(std::stol(task.path().filename())));
   }
-  return n;
+  return all;
+}
+
+/// One system call, as looking takes time from those who are looked at.
+bool is_there(pid_t thread) {
+  return ::syscall(SYS_tgkill, ::getpid(), thread, 0) == 0;
 }
 
 void measure(const Options& options, const GuestAssets& guest, unsigned cpus, Way way,
@@ -68,12 +78,16 @@ void measure(const Options& options, const GuestAssets& guest, unsigned cpus, Wa
   unsigned wrong = 0;
   for (unsigned round = 0; round < options.rounds; ++round) {
     auto vm = boot(options, guest, cpus, way);
-    const bool ours = vcpu_threads() != 0;
+    auto threads = vcpu_threads();
+    const bool ours = !threads.empty();
     const auto begun = Clock::now();
     auto ended = way == Way::Kill ? vm.kill() : vm.stop();
     if (ours && way == Way::Kill) {
-      while (vcpu_threads() != 0)
-        std::this_thread::sleep_for(std::chrono::milliseconds(1));
+      while (!threads.empty()) {
+        while (is_there(threads.back()))
+          std::this_thread::sleep_for(std::chrono::microseconds(200));
+        threads.pop_back();
+      }
       joined.add(Clock::now() - begun);
     }
     ended.get();

@@ -40,15 +40,18 @@ function(capsa_floor name)
   endif()
 endfunction()
 
-# capsa_test(NAME SOURCES... LINKS LIBS... [LABELS ...] [TIMEOUT SECONDS]): one Boost.Test program,
-# one ctest entry.
+# capsa_test(NAME SOURCES... LINKS LIBS... [LABELS ...] [TIMEOUT SECONDS] [PCH TARGET]): one
+# Boost.Test program, one ctest entry.
 function(capsa_test name)
-  cmake_parse_arguments(ARG "" "TIMEOUT" "SOURCES;LINKS;LABELS" ${ARGN})
+  cmake_parse_arguments(ARG "" "TIMEOUT;PCH" "SOURCES;LINKS;LABELS" ${ARGN})
   add_executable(${name} ${ARG_SOURCES} $<TARGET_OBJECTS:capsa_test_main>)
   target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR})
   target_link_libraries(${name} PRIVATE ${ARG_LINKS} capsa_test_options)
-  if(TARGET capsa_test_pch)
-    target_precompile_headers(${name} REUSE_FROM capsa_test_pch)
+  if(NOT ARG_PCH)
+    set(ARG_PCH capsa_test_pch)
+  endif()
+  if(TARGET ${ARG_PCH})
+    target_precompile_headers(${name} REUSE_FROM ${ARG_PCH})
   endif()
   if(NOT ARG_TIMEOUT)
     set(ARG_TIMEOUT 120)

@@ -96,19 +96,15 @@ result<void> Transport::activate(const std::vector<QueueSetup>& setups, std::uin
   has_driver_ = true;
   device_->activate({memory_, running_->queues, features, this});
   for (QueueIndex i = 0; i < running_->queues.size(); ++i)
-    loop_.watch(kicks_[i].get(), EPOLLIN, [this, i](std::uint32_t) { kicked(i); });
+    // By edges, which every write to an eventfd is: there is nothing to read back. A kick that
+    // comes while the queue is looked at is another one.
+    loop_.watch(kicks_[i].get(), EPOLLIN | EPOLLET,
+                [this, i](std::uint32_t) { device_->process(i); });
   // What was made available before DRIVER_OK had no kick that was heard.
   // The device may be taken away meanwhile.
   for (QueueIndex i = 0; running_ != nullptr && i < running_->queues.size(); ++i)
     device_->process(i);
   return {};
-}
-
-void Transport::kicked(QueueIndex queue) {
-  std::uint64_t count = 0;
-  // Drained before the queue is looked at: a kick that comes meanwhile is another one.
-  [[maybe_unused]] const auto n = ::read(kicks_[queue].get(), &count, sizeof count);
-  device_->process(queue);
 }
 
 void Transport::reset_device(std::function<void()> done) {

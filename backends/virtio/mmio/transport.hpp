@@ -88,7 +88,6 @@ class Transport final : public DeviceLink,
   bool on_loop(std::function<void(std::function<void()> done)> work);
   result<void> activate(const std::vector<QueueSetup>& setups, std::uint64_t features);
   void reset_device(std::function<void()> done);
-  void kicked(QueueIndex queue);
   void renew_config();
 
   // -- Interrupt

@@ -1,0 +1,4 @@
+#pragma once
+
+#include <capsa/capsa.hpp>
+#include <tests/support/pch.hpp>

@@ -1,0 +1,5 @@
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <capsa/capsa.hpp>
+#include <tools/cmake/pch.hpp>

@@ -1,6 +1,7 @@
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <sched.h>
@@ -79,8 +80,14 @@ void watch_for_standstill() {
       ::mmap(nullptr, sizeof(Beats), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   if (memory == MAP_FAILED) return;
   auto& beats = *new (memory) Beats{};
-  for (unsigned cpu = 0; cpu < cpus; ++cpu)
-    if (::fork() == 0) watch(beats, cpu, cpus);
+  // By way of a process that ends: they must not be children of the command.
+  const pid_t between = ::fork();
+  if (between == 0) {
+    for (unsigned cpu = 0; cpu < cpus; ++cpu)
+      if (::fork() == 0) watch(beats, cpu, cpus);
+    std::_Exit(0);
+  }
+  if (between > 0) ::waitpid(between, nullptr, 0);
 }
 
 }  // namespace capsa::lab

@@ -187,8 +187,12 @@ caf::result<void> VmState::kill() {
   auto promise = self_->make_response_promise();
   stopping_.push_back(promise);
   stop_requested_ = true;
+  // On its way before it is told of, which takes longer. Its end is told by a message, and so
+  // behind.
+  const bool has_machine = units_.machine != nullptr;
+  if (has_machine) kill_machine();
   if (!status_.is<VmStatus::Stopping>()) set_status(VmStatus::stopping(), "kill was asked for");
-  kill_machine();
+  if (!has_machine) tear_down();
   return promise;
 }
 

@@ -41,8 +41,7 @@ void VmState::on_exit() {
   const auto why = protocol::to_caf({ErrorCode::RuntimeShutdown, "the VM's actor has ended"});
   if (starting_.pending()) starting_.deliver(why);
   protocol::fail_all(stopping_, why);
-  protocol::fail_all(waiting_, why);
-  for (auto& [waiter, promise] : waiting_a_while_)
+  for (auto& [waiter, promise] : waiting_)
     promise.deliver(why);
   protocol::fail_all(waiting_main_, why);
   protocol::fail_all(waiting_ready_, why);
@@ -187,12 +186,8 @@ caf::result<void> VmState::kill() {
   auto promise = self_->make_response_promise();
   stopping_.push_back(promise);
   stop_requested_ = true;
-  // On its way before it is told of, which takes longer. Its end is told by a message, and so
-  // behind.
-  const bool has_machine = units_.machine != nullptr;
-  if (has_machine) kill_machine();
   if (!status_.is<VmStatus::Stopping>()) set_status(VmStatus::stopping(), "kill was asked for");
-  if (!has_machine) tear_down();
+  kill_machine();
   return promise;
 }
 
@@ -277,12 +272,7 @@ protocol::VmUnit::behavior_type VmState::make_behavior() {
       [this](pause_atom) { return set_paused(true); },
       [this](resume_atom) { return set_paused(false); },
       [this](status_atom) { return status_; },
-      [this](wait_atom) -> caf::result<std::optional<int>> {
-        auto promise = self_->make_response_promise();
-        waiting_.push_back(promise);
-        answer_waiters();
-        return promise;
-      },
+      [this](wait_atom) { return wait_for_end(std::nullopt); },
       [this](wait_atom, caf::timespan longest) { return wait_for_end(longest); },
       [this](subscribe_atom, caf::actor& subscriber) {
         self_->monitor(subscriber);

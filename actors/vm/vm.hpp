@@ -57,7 +57,7 @@ class VmState {
   caf::result<actors::ConsoleActor> console();
   caf::result<actors::AgentActor> agent();
   caf::result<actors::StartedProcess> main_process();
-  caf::result<std::optional<int>> wait_for_end(caf::timespan longest);
+  caf::result<std::optional<int>> wait_for_end(std::optional<caf::timespan> longest);
   void give_up_waiting(std::uint64_t waiter);
   caf::result<actors::VsockPortActor> vsock_port(std::uint32_t port);
   caf::result<void> wait_until_ready();
@@ -137,8 +137,7 @@ class VmState {
 
   caf::response_promise starting_;
   Promises stopping_;
-  Promises waiting_;
-  std::map<std::uint64_t, caf::response_promise> waiting_a_while_;
+  std::map<std::uint64_t, caf::response_promise> waiting_;  // for the end
   std::uint64_t next_waiter_ = 0;
   Promises waiting_main_;
   Promises waiting_ready_;

@@ -25,9 +25,7 @@ void VmState::publish(VmEvent::Kind kind, std::string cause) {
 void VmState::answer_waiters() {
   if (!status_.ended()) return;
   auto waiting = std::exchange(waiting_, {});
-  for (auto& [waiter, promise] : std::exchange(waiting_a_while_, {}))
-    waiting.push_back(promise);
-  for (auto& promise : waiting) {
+  for (auto& [waiter, promise] : waiting) {
     if (const auto* failed = status_.get_if<VmStatus::Failed>())
       promise.deliver(protocol::to_caf({ErrorCode::VmEnded, failed->message}));
     else

@@ -88,18 +88,18 @@ caf::result<actors::VsockPortActor> VmState::vsock_port(std::uint32_t port) {
 }
 
 /// Nothing stays of whoever waits for a while, again and again.
-caf::result<std::optional<int>> VmState::wait_for_end(caf::timespan longest) {
+caf::result<std::optional<int>> VmState::wait_for_end(std::optional<caf::timespan> longest) {
   auto promise = self_->make_response_promise();
   const auto waiter = next_waiter_++;
-  waiting_a_while_.emplace(waiter, promise);
+  waiting_.emplace(waiter, promise);
   answer_waiters();
-  if (!status_.ended())
-    self_->delayed_send(self_, longest, protocol::deadline_atom_v, actors::wait_atom_v, waiter);
+  if (longest && !status_.ended())
+    self_->delayed_send(self_, *longest, protocol::deadline_atom_v, actors::wait_atom_v, waiter);
   return promise;
 }
 
 void VmState::give_up_waiting(std::uint64_t waiter) {
-  auto waiting = waiting_a_while_.extract(waiter);
+  auto waiting = waiting_.extract(waiter);
   if (waiting.empty()) return;
   waiting.mapped().deliver(protocol::to_caf(
       {ErrorCode::Timeout, "VM \"" + plan_->config.name + "\" is " + to_string(status_)}));

@@ -63,7 +63,7 @@ class Session {
   /// Whether the stream stopped inside a message.
   bool midway() const noexcept { return reader_.midway(); }
 
-  /// The kick of a queue was signalled .
+  /// The kick of a queue was signalled.
   void kicked(virtio::QueueIndex queue);
 
   /// Resets the device and lets go of every kick. `done` is called once nothing touches guest

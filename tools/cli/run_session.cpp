@@ -18,8 +18,10 @@ constexpr seconds kPatience(2);
 constexpr unsigned kInsists = 3;
 /// What the guest gets to power off in, once its command has ended.
 constexpr seconds kPowerOff(5);
-/// What the ends of a command and of its VM get to be told in, whichever is first.
-constexpr std::chrono::milliseconds kSettles(2000);
+/// Where a VM has ended, what its command's own status gets to arrive in.
+constexpr seconds kStatusArrives(1);
+/// Where a command was lost, what the end of its VM, which says more, gets to arrive in.
+constexpr seconds kEndArrives(kStatusArrives + seconds(1));
 /// From an answer of the agent to the next question.
 constexpr seconds kBetweenPings(5);
 
@@ -168,14 +170,16 @@ void RunSession::pump_input() {
 
 void RunSession::ask_for_life() {
   static_cast<void>(vm_->agent().then([this](result<AgentClient> agent) {
-    if (!agent) return;  // the VM has ended, which is told elsewhere
+    if (!agent) return post_([this] { heard_of_agent(false); });
     static_cast<void>(agent->ping().then([this](result<void> answer) {
-      post_([this, alive = answer.ok()] {
-        if (alive) answered_ = std::chrono::steady_clock::now();
-        loop_.after(kBetweenPings, [this] { ask_for_life(); });
-      });
+      post_([this, alive = answer.ok()] { heard_of_agent(alive); });
     }));
   }));
+}
+
+void RunSession::heard_of_agent(bool alive) {
+  if (alive) answered_ = std::chrono::steady_clock::now();
+  loop_.after(kBetweenPings, [this] { ask_for_life(); });
 }
 
 void RunSession::watch_silence() {
@@ -190,8 +194,7 @@ void RunSession::watch_silence() {
 
 void RunSession::on_exit(const result<ExitStatus>& status) {
   if (!status) {
-    // Where the VM ended under the command, its own end says more, and comes soon.
-    loop_.after(kSettles, [this, why = status.error()] { fail(why, kOwnFailure); });
+    loop_.after(kEndArrives, [this, why = status.error()] { fail(why, kOwnFailure); });
     return;
   }
   status_ = timed_out_ || status->timed_out ? kTimedOut : status->shell_status();
@@ -201,8 +204,7 @@ void RunSession::on_exit(const result<ExitStatus>& status) {
 
 void RunSession::on_vm_end(result<std::optional<int>> code) {
   if (status_) return quit(*status_);
-  // The command's own status is on its way if it has one.
-  loop_.after(kSettles / 2, [this, code = std::move(code)] {
+  loop_.after(kStatusArrives, [this, code = std::move(code)] {
     if (status_) return quit(*status_);
     if (!code) return fail(code.error(), kOwnFailure);
     quit(code->value_or(128 + SIGKILL));

@@ -49,6 +49,7 @@ class RunSession {
   void on_resize();
   void pump_input();
   void ask_for_life();
+  void heard_of_agent(bool alive);
   void watch_silence();
   /// Sends a signal, and quits with `status` if the command does not end soon.
   void end_by_signal(int signal_number, int status);

@@ -17,9 +17,8 @@ namespace fs = std::filesystem;
 constexpr const char* kHost = "/.host";
 constexpr const char* kWritable = "/.rw";
 
-/// Emulated CPUs that run guests of their own have been seen to hang. A busy lab answers in a
-/// second or two; a guest that ends itself for this (see standstill.hpp) says more, so it comes
-/// first.
+/// Emulated machines have been seen to hang. A busy lab answers in a second or two; a guest that
+/// ends itself for this (see standstill.hpp) says more, so it comes first.
 constexpr std::chrono::seconds kSilence(90);
 
 result<std::string> real_path(const fs::path& path) {

@@ -62,7 +62,8 @@ void give_up(unsigned cpu) {
     ++beats[own];
     for (unsigned cpu = 0; cpu < cpus; ++cpu) {
       const unsigned now = beats[cpu];
-      late[cpu] = now == seen[cpu] ? late[cpu] + 1 : 0;
+      // 0: its watcher could not be started, or pinned.
+      late[cpu] = now != 0 && now == seen[cpu] ? late[cpu] + 1 : 0;
       seen[cpu] = now;
       if (late[cpu] >= kPatience) give_up(cpu);
     }

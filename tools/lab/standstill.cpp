@@ -58,8 +58,8 @@ void give_up(unsigned cpu) {
   std::array<unsigned, kMaxCpus> seen{};
   std::array<unsigned, kMaxCpus> late{};
   for (;;) {
-    ::sleep(kBeat);
     ++beats[own];
+    ::sleep(kBeat);
     for (unsigned cpu = 0; cpu < cpus; ++cpu) {
       const unsigned now = beats[cpu];
       // 0: its watcher could not be started, or pinned.

@@ -161,7 +161,37 @@ void Assembly::leave() {
   if (running_.fetch_sub(1) == 1) events_.finished();
 }
 
+/// The guest's memory is filled while KVM makes its virtual machine and vCPUs: neither needs the
+/// other, and each takes about as long.
 result<void> Assembly::build() {
+  result<void> loaded;
+  std::thread loader;
+  try {
+    loader = std::thread([&] {
+      loaded = do_all({&Assembly::build_memory, &Assembly::build_tables, &Assembly::load});
+    });
+  } catch (const std::system_error& e) {
+    return error_from_errno(e.code().value(), "begin a thread to load the guest");
+  }
+  auto built = do_all({&Assembly::build_vm, &Assembly::build_platform, &Assembly::build_virtio,
+                       &Assembly::build_vcpus});
+  prepare_confinement();
+  loader.join();
+  // What the user gave comes first: a kernel that is none, rather than a host that is out of VMs.
+  if (!loaded) return loaded;
+  return built ? do_all({&Assembly::put_together}) : built;
+}
+
+result<void> Assembly::do_all(std::initializer_list<Step> steps) {
+  for (const auto step : steps) {
+    if (over_.load(std::memory_order_acquire))
+      return error(ErrorCode::VmEnded, "the machine was ended before it ran");
+    if (auto done = (this->*step)(); !done) return done;
+  }
+  return {};
+}
+
+result<void> Assembly::build_vm() {
   auto system = KvmSystem::open();
   if (!system) return system.error();
   system_ = std::move(*system);
@@ -170,13 +200,6 @@ result<void> Assembly::build() {
   auto vm = KvmVm::create(*system_, !has_deadline);
   if (!vm) return vm.error();
   vm_ = std::move(*vm);
-  for (const auto step :
-       {&Assembly::build_memory, &Assembly::build_platform, &Assembly::build_virtio,
-        &Assembly::build_tables, &Assembly::load, &Assembly::build_vcpus}) {
-    if (over_.load(std::memory_order_acquire))
-      return error(ErrorCode::VmEnded, "the machine was ended before it ran");
-    if (auto done = (this->*step)(); !done) return done;
-  }
   return {};
 }
 
@@ -192,12 +215,21 @@ result<void> Assembly::build_memory() {
   auto memory = memory::GuestMemory::allocate(regions);
   if (!memory) return memory.error();
   memory_ = std::move(*memory);
+  return {};
+}
+
+/// The virtual machine gets its memory, and the first vCPU the place to begin.
+result<void> Assembly::put_together() {
   std::uint32_t slot = 0;
-  for (const auto& range : ranges) {
+  for (const auto& range : ram_ranges(spec_.memory_mb)) {
     const auto host = memory_->slice(range.address, range.size);
     if (!host) return error(ErrorCode::Internal, "guest memory is not in one piece");
     if (auto set = vm_->set_memory(slot++, range.address, *host); !set) return set;
   }
+  for (const auto& transport : transports_)
+    transport->set_memory(memory_);
+  if (auto set = set_entry(vcpus_.front()->fd(), *entry_); !set) return set;
+  vcpus_.front()->enter_thread();
   return {};
 }
 
@@ -238,7 +270,6 @@ result<void> Assembly::build_virtio() {
   for (unsigned i = 0; i < transports_.size(); ++i) {
     const auto& transport = transports_[i];
     const VirtioSlot slot = virtio_slot(i);
-    transport->set_memory(memory_);
     for (virtio::QueueIndex queue = 0; queue < transport->queues(); ++queue)
       if (auto added = vm_->add_ioeventfd(transport->kick_fd(queue),
                                           slot.address + virtio::mmio::kNotifyOffset, queue);
@@ -298,6 +329,7 @@ result<void> Assembly::load() {
   }
   files.rsdp = rsdp_;
   files.memory_mb = spec_.memory_mb;
+  files.fresh = true;
   const auto entry = load_linux(*memory_, files);
   if (!entry) return entry.error();
   entry_ = *entry;
@@ -315,8 +347,6 @@ result<void> Assembly::build_vcpus() {
     options.index = i;
     if (auto set = set_up_vcpu(fd->get(), make_cpuid(system_->supported_cpuid(), options)); !set)
       return set;
-    if (i == 0)
-      if (auto set = set_entry(fd->get(), *entry_); !set) return set;
     VcpuEvents events;
     events.ended = [this](MachineEnd how) { end(std::move(how)); };
     events.over = &over_;
@@ -326,7 +356,6 @@ result<void> Assembly::build_vcpus() {
     const std::lock_guard lock(mutex_);
     vcpus_.push_back(std::move(*vcpu));
   }
-  vcpus_.front()->enter_thread();
   return {};
 }
 

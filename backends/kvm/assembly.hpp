@@ -52,14 +52,20 @@ class Assembly final : public std::enable_shared_from_this<Assembly> {
  private:
   // -- the first thread
   void build_and_run();
+  using Step = result<void> (Assembly::*)();
   result<void> build();
-  result<void> build_memory();
+  result<void> do_all(std::initializer_list<Step> steps);
+  result<void> build_vm();
   result<void> build_platform();
   result<void> build_virtio();
+  result<void> build_vcpus();
+  result<void> put_together();
+  result<void> start_others();
+
+  // -- a thread beside it, while it builds
+  result<void> build_memory();
   result<void> build_tables();
   result<void> load();
-  result<void> build_vcpus();
-  result<void> start_others();
 
   // -- every thread
   void join();

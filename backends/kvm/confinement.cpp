@@ -63,26 +63,35 @@ result<Program> compile() {
   return program;
 }
 
-}  // namespace
+bool is_off() {
+  const char* const off = std::getenv("CAPSA_NO_SECCOMP");
+  return off != nullptr && std::strcmp(off, "1") == 0;
+}
 
-result<void> confine_this_thread() {
-  if (const char* off = std::getenv("CAPSA_NO_SECCOMP");
-      off != nullptr && std::strcmp(off, "1") == 0)
-    return {};
-  // Made once: every thread has the same. What failed is tried again by the next.
+/// Made once: every thread has the same. What failed is tried again by the next.
+result<Program> filter() {
   static std::mutex mutex;
   static std::optional<Program> made;
-  Program program;
-  {
-    const std::lock_guard lock(mutex);
-    if (!made) {
-      auto compiled = compile();
-      if (!compiled) return compiled.error();
-      made = std::move(*compiled);
-    }
-    program = *made;
+  const std::lock_guard lock(mutex);
+  if (!made) {
+    auto compiled = compile();
+    if (!compiled) return compiled;
+    made = std::move(*compiled);
   }
-  const sock_fprog code{static_cast<unsigned short>(program.size()), program.data()};
+  return *made;
+}
+
+}  // namespace
+
+void prepare_confinement() {
+  if (!is_off()) static_cast<void>(filter());
+}
+
+result<void> confine_this_thread() {
+  if (is_off()) return {};
+  auto program = filter();
+  if (!program) return program.error();
+  const sock_fprog code{static_cast<unsigned short>(program->size()), program->data()};
   // Without the first a filter needs a privilege. Both are for this thread alone, and the second
   // leaves speculation as it is: it is the guest that runs here, and the host's KVM that guards it.
   if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ||

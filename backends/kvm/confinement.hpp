@@ -10,4 +10,8 @@ namespace capsa::kvm {
 /// The environment variable CAPSA_NO_SECCOMP=1 switches it off.
 result<void> confine_this_thread();
 
+/// Makes the filter, which the first confine_this_thread() would do otherwise. Where that fails,
+/// confine_this_thread() tells of it. From any thread.
+void prepare_confinement();
+
 }  // namespace capsa::kvm

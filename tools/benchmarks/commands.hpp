@@ -14,7 +14,6 @@ void add_exec(CLI::App& app, Action& action);
 void add_idle(CLI::App& app, Action& action);
 void add_image(CLI::App& app, Action& action);
 void add_kvm_boot(CLI::App& app, Action& action);
-void add_kvm_boot_one(CLI::App& app, Action& action);
 void add_net(CLI::App& app, Action& action);
 void add_overhead(CLI::App& app, Action& action);
 void add_pool(CLI::App& app, Action& action);

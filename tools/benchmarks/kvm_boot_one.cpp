@@ -1,47 +1,66 @@
 #include <capsa/capsa.hpp>
-#include <tools/benchmarks/commands.hpp>
-#include <tools/benchmarks/guests.hpp>
 
+#include <chrono>
 #include <cstdio>
-#include <memory>
+#include <cstdlib>
+#include <sstream>
+#include <string>
+#include <string_view>
 
-namespace capsa::bench {
-
+// One boot, in a process of its own: what a small program that embeds the library does. Every line
+// of run() but the first is for the figures, which kvm-boot reads.
+//
+//   bench_kvm_boot_one KERNEL INITRD acpi|no-acpi CPUS MIB BEGUN LINE
+//
+// BEGUN is when this process was asked for, in nanoseconds of the steady clock, which is one for
+// all processes.
 namespace {
 
 using Clock = std::chrono::steady_clock;
+using namespace capsa;
 
 struct Options {
-  GuestAssets guest;
-  unsigned cpus = 1;
-  unsigned memory_mb = 512;
-  std::int64_t begun = 0;  ///< of the steady clock, which is one for all processes
+  const char* kernel;
+  const char* initrd;
+  bool acpi;
+  unsigned cpus;
+  unsigned memory_mb;
+  Clock::time_point begun;
+  const char* command_line;
 };
 
-/// What a small program that embeds the library does. Every line but the first is for the figures.
+VmHandle make(const Options& options) {
+  LinuxDirectBootConfig boot(options.kernel, options.initrd);
+  boot.acpi = options.acpi;
+  auto builder = Capsa::runtime().vm(boot);
+  std::istringstream words(options.command_line);
+  for (std::string word; words >> word;)
+    builder = std::move(builder).cmdline_flag(word);
+  return std::move(builder)
+      .backend(Backend::Kvm)
+      .cpus(options.cpus)
+      .memory_mb(options.memory_mb)
+      .console_enabled()
+      .cmdline_arg("capsa.ready", "1")
+      .build()
+      .get();
+}
+
 void run(const Options& options) {
   const auto entered = Clock::now();
-  auto vm = plain_vm(options.guest)
-                .backend(Backend::Kvm)
-                .cpus(options.cpus)
-                .memory_mb(options.memory_mb)
-                .console_enabled()
-                .cmdline_arg("capsa.ready", "1")
-                .build()
-                .get();
+  auto vm = make(options);
   const auto built = Clock::now();
   vm.start().get();
   const auto running = Clock::now();
-  wait_for_init(vm);
+  vm.console().get().wait_for_timeout("capsa-agent ready", std::chrono::minutes(2)).get();
   std::puts("init runs");
   std::fflush(stdout);
   const auto ready = Clock::now();
 
-  const Clock::time_point begun{std::chrono::nanoseconds(options.begun)};
   const auto print = [](const char* what, auto value) {
     std::printf("%s %lld\n", what, static_cast<long long>(value));
   };
-  print("load", (entered - begun).count());
+  print("load", (entered - options.begun).count());
   print("runtime", (built - entered).count());
   print("machine", (running - built).count());
   print("guest", (ready - running).count());
@@ -58,18 +77,19 @@ void run(const Options& options) {
 
 }  // namespace
 
-void add_kvm_boot_one(CLI::App& app, Action& action) {
-  auto* command = app.add_subcommand("kvm-boot-one", "One boot, in a process of its own");
-  command->group("");  // for kvm-boot alone
-  auto options = std::make_shared<Options>();
-  command->add_option("--kernel", options->guest.kernel)->required();
-  command->add_option("--initrd", options->guest.initrd)->required();
-  command->add_option("--line", options->guest.command_line)->required();
-  command->add_flag("--acpi", options->guest.acpi);
-  command->add_option("--cpus", options->cpus);
-  command->add_option("--memory", options->memory_mb);
-  command->add_option("--begun", options->begun);
-  command->callback([&action, options] { action = [options] { run(*options); }; });
+int main(int argc, char** argv) {
+  if (argc != 8) {
+    std::fputs("usage: bench_kvm_boot_one KERNEL INITRD acpi|no-acpi CPUS MIB BEGUN LINE\n",
+               stderr);
+    return 2;
+  }
+  try {
+    run({argv[1], argv[2], std::string_view(argv[3]) == "acpi",
+         static_cast<unsigned>(std::atoi(argv[4])), static_cast<unsigned>(std::atoi(argv[5])),
+         Clock::time_point{std::chrono::nanoseconds(std::atoll(argv[6]))}, argv[7]});
+    return 0;
+  } catch (const error& e) {
+    std::fprintf(stderr, "%s\n", e.what());
+    return 1;
+  }
 }
-
-}  // namespace capsa::bench

@@ -14,7 +14,6 @@ int main(int argc, char** argv) {
   capsa::bench::add_idle(app, action);
   capsa::bench::add_image(app, action);
   capsa::bench::add_kvm_boot(app, action);
-  capsa::bench::add_kvm_boot_one(app, action);
   capsa::bench::add_overhead(app, action);
   capsa::bench::add_stop(app, action);
   capsa::bench::add_block(app, action);

@@ -107,7 +107,7 @@ result<void> check_room(const BootFile& file, const KernelPlan& plan,
 }
 
 result<void> load_kernel(const memory::GuestMemory& memory, const BootFile& file,
-                         const KernelPlan& plan) {
+                         const KernelPlan& plan, bool fresh) {
   for (const auto& piece : plan.pieces) {
     if (auto copied = copy_to_guest(memory, file, piece.offset, piece.address, piece.file_size);
         !copied)
@@ -115,7 +115,7 @@ result<void> load_kernel(const memory::GuestMemory& memory, const BootFile& file
     const auto bytes =
         memory.slice(piece.address + piece.file_size, piece.memory_size - piece.file_size);
     if (!bytes) return error(ErrorCode::Internal, "a piece of the kernel lies outside of RAM");
-    zero(*bytes);
+    if (!fresh) zero(*bytes);
   }
   return {};
 }

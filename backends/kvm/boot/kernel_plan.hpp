@@ -54,8 +54,8 @@ result<void> check_room(const BootFile& file, const KernelPlan& plan,
                         std::span<const E820Entry> map);
 
 /// Copies the pieces, once, from the file into guest memory. What is to be zero is made so,
-/// whatever was there: memory of a machine that ran before will do. Errors of copy_to_guest().
+/// whatever was there, unless the memory is fresh and is zero. Errors of copy_to_guest().
 result<void> load_kernel(const memory::GuestMemory& memory, const BootFile& file,
-                         const KernelPlan& plan);
+                         const KernelPlan& plan, bool fresh);
 
 }  // namespace capsa::kvm

@@ -101,7 +101,8 @@ result<EntryState> load_linux(const memory::GuestMemory& memory, const BootFiles
   const auto initrd = plan_initrd(files.initrd_fd, *map, *plan);
   if (!initrd) return initrd.error();
 
-  if (auto loaded = load_kernel(memory, *kernel, *plan); !loaded) return loaded.error();
+  if (auto loaded = load_kernel(memory, *kernel, *plan, files.fresh); !loaded)
+    return loaded.error();
   Handover handover{*map, {}, files.rsdp};
   if (*initrd) {
     const auto& [file, place] = **initrd;

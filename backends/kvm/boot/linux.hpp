@@ -36,13 +36,16 @@ struct BootFiles {
   /// Pages of RAM that are the machine's (a generation id): neither the kernel nor the initrd lies
   /// there, and the guest is told to leave them alone.
   std::vector<AddressRange> reserved;
+  /// All of the memory is zero still: what is to be zero need not be made so, which would give the
+  /// guest memory that it has yet to touch.
+  bool fresh = false;
 };
 
 /// Puts a kernel, its initrd, its command line and what it is told into the memory of a machine
 /// whose vCPUs do not run: a vmlinux (ELF) enters by PVH, a bzImage by the 64-bit boot protocol.
 /// Nobody who wrote the files is trusted: they are checked before the first byte is written, and no
 /// byte of a kernel lands below 1 MiB. `memory` must have all of ram_ranges(memory_mb), each in one
-/// region; it need not be fresh, so this starts a machine that was reset too. After an error
+/// region; unless `fresh` is said it may have been used, by a machine that was reset. After an error
 /// the memory may hold anything.
 /// InvalidConfig: a damaged file, a command line that is too long, too little memory.
 /// UnsupportedFeature: a kernel of another kind or architecture. Else the code of the errno of

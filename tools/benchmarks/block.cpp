@@ -1,13 +1,12 @@
 #include <backends/qemu/probe.hpp>
 #include <capsa/capsa.hpp>
-#include <tools/benchmarks/bare_qemu.hpp>
 #include <tools/benchmarks/block_guest.hpp>
-#include <tools/benchmarks/child.hpp>
 #include <tools/benchmarks/commands.hpp>
 #include <tools/benchmarks/guests.hpp>
 #include <tools/benchmarks/samples.hpp>
 
 #include <cstdio>
+#include <cstdlib>
 #include <memory>
 
 namespace capsa::bench {
@@ -32,37 +31,17 @@ struct Case {
 };
 constexpr Case kCases[] = {{"read", 4096}, {"write", 4096}, {"read", 131072}, {"write", 131072}};
 
-VmHandle start_own(const BareMachine& like, const BlockFiles& files) {
+VmHandle start(const Options& options, const BlockFiles& files) {
   auto vm = plain_vm(files.guest())
                 .backend(Backend::Qemu)
-                .accelerator(like.kvm ? Accelerator::Kvm : Accelerator::Tcg)
-                .cpus(like.cpus)
-                .memory_mb(like.memory_mb)
+                .accelerator(options.kvm ? Accelerator::Kvm : Accelerator::Tcg)
                 .console_enabled()
-                .disk(files.image())
+                .disk(DiskImage(files.image()).with_serial(kOwn))
                 .build()
                 .get();
   vm.start().get();
   vm.console().get().wait_for_timeout(kWaits, std::chrono::minutes(1)).get();
   return vm;
-}
-
-std::vector<std::string> peer(const BareMachine& machine, const BlockFiles& files,
-                              const Options& options) {
-  auto words = bare_qemu(machine, files.guest(), "quiet");
-  const auto add = [&](const char* option, std::string value) {
-    words.emplace_back(option);
-    words.push_back(std::move(value));
-  };
-  // As our machines have it: without this the guest sees legacy (virtio 0.9) devices.
-  add("-global", "virtio-mmio.force-legacy=false");
-  // Not locked: one image for both, of which only one is used at a time.
-  add("-drive", "if=none,id=disk,format=raw,file.locking=off,cache=writeback,aio=" + options.aio +
-                    ",file.filename=" + files.image().string());
-  if (options.iothread) add("-object", "iothread,id=io");
-  add("-device",
-      std::string("virtio-blk-device,drive=disk") + (options.iothread ? ",iothread=io" : ""));
-  return words;
 }
 
 void print(const Case& one, const Samples& ours, const Samples& theirs) {
@@ -80,44 +59,40 @@ void print(const Case& one, const Samples& ours, const Samples& theirs) {
 void run(const Options& options) {
   const auto guest = guests("tuned").back();
   const auto qemu = qemu::find_qemu().value();
-  const BareMachine machine{qemu.path, options.kvm, 1, 512};
   const BlockFiles files(guest, options.image_mb);
+  // Before the first use of the library, which looks for QEMU once.
+  const auto program = files.qemu_with_peer(qemu.path, options.aio, options.iothread);
+  ::setenv("CAPSA_QEMU", program.c_str(), 1);
 
-  auto vm = start_own(machine, files);
+  auto vm = start(options, files);
   auto console = vm.console().get();
-  const Ask ask_ours = [&](const std::string& line, const std::string& end) {
+  const Ask ask = [&](const std::string& line, const std::string& end) {
     console.write_line(line).get();
     return console.wait_for_timeout(end, std::chrono::minutes(1)).get();
-  };
-  Child bare(peer(machine, files, options));
-  bare.read_until(kWaits);
-  const Ask ask_peer = [&](const std::string& line, const std::string& end) {
-    bare.write(line + "\n");
-    return bare.read_until(end);
   };
 
   std::printf(
       "block: random, O_DIRECT, %u in flight, %u ms a turn, %u rounds, turn about, one raw image\n"
-      "of %u MiB, in the host's cache. capsa: vhost-user; its peer: QEMU's virtio-blk with\n"
-      "cache=writeback,aio=%s%s\n"
-      "%s, QEMU %s, %s, %u CPU, %u MiB; %s\n",
+      "of %u MiB, in the host's cache, twice in one guest. capsa: vhost-user; its peer: QEMU's "
+      "own\n"
+      "virtio-blk with cache=writeback,aio=%s%s\n"
+      "%s, QEMU %s, %s, 1 CPU; %s\n",
       options.depth, options.milliseconds, options.rounds, options.image_mb, options.aio.c_str(),
       options.iothread ? " and a thread of its own" : "", name_of(guest).c_str(),
-      qemu::to_string(qemu.version).c_str(), machine.kvm ? "KVM" : "TCG", machine.cpus,
-      machine.memory_mb, load_text().c_str());
+      qemu::to_string(qemu.version).c_str(), options.kvm ? "KVM" : "TCG", load_text().c_str());
   const std::chrono::milliseconds time(options.milliseconds);
   for (const auto& one : kCases) {
-    const auto turn = [&](const Ask& ask) {
-      return block_turn(ask, one.what, one.size, options.depth, time);
+    const auto turn = [&](const char* serial) {
+      return block_turn(ask, serial, one.what, one.size, options.depth, time);
     };
-    turn(ask_ours);
-    turn(ask_peer);
+    turn(kOwn);
+    turn(kPeer);
     Samples ours;
     Samples theirs;
     for (unsigned round = 0; round < options.rounds; ++round) {
-      if (round % 2 == 0) theirs.add(turn(ask_peer));
-      ours.add(turn(ask_ours));
-      if (round % 2 != 0) theirs.add(turn(ask_peer));
+      if (round % 2 == 0) theirs.add(turn(kPeer));
+      ours.add(turn(kOwn));
+      if (round % 2 != 0) theirs.add(turn(kPeer));
     }
     print(one, ours, theirs);
   }

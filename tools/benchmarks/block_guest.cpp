@@ -48,10 +48,28 @@ BlockFiles::~BlockFiles() {
   std::filesystem::remove_all(directory_, ignored);
 }
 
-std::chrono::nanoseconds block_turn(const Ask& ask, const std::string& what, unsigned size,
-                                    unsigned depth, std::chrono::milliseconds time) {
-  const auto answer = ask(what + " " + std::to_string(size) + " " + std::to_string(depth) + " " +
-                              std::to_string(time.count()),
+std::filesystem::path BlockFiles::qemu_with_peer(const std::string& qemu, const std::string& aio,
+                                                 bool iothread) const {
+  // Not locked: one image for both, of which only one is used at a time.
+  const std::string more =
+      " -drive if=none,id=peer,format=raw,file.locking=off,cache=writeback,aio=" + aio +
+      ",file.filename=" + image().string() + (iothread ? " -object iothread,id=peer-io" : "") +
+      " -device virtio-blk-device,drive=peer,serial=" + kPeer +
+      (iothread ? ",iothread=peer-io" : "");
+  const auto program = directory_ / "qemu";
+  write(program,
+        "#!/bin/sh\ncase \"$*\" in *vhost-user-blk*) exec " + qemu + " \"$@\"" + more +
+            " ;; esac\nexec " + qemu + " \"$@\"\n",
+        1);
+  std::filesystem::permissions(program, std::filesystem::perms::owner_all);
+  return program;
+}
+
+std::chrono::nanoseconds block_turn(const Ask& ask, const std::string& serial,
+                                    const std::string& what, unsigned size, unsigned depth,
+                                    std::chrono::milliseconds time) {
+  const auto answer = ask(serial + " " + what + " " + std::to_string(size) + " " +
+                              std::to_string(depth) + " " + std::to_string(time.count()),
                           " ns");
   const auto at = answer.rfind("took ");
   const long long taken = at == std::string::npos ? -1 : std::atoll(answer.c_str() + at + 5);

@@ -22,6 +22,11 @@ class BlockFiles {
   const GuestAssets& guest() const noexcept { return guest_; }
   std::filesystem::path image() const { return directory_ / "disk"; }
 
+  /// A program that is `qemu`, but gives a machine with a disk of ours a disk of QEMU's own
+  /// besides: the same image, with the serial number kPeer.
+  std::filesystem::path qemu_with_peer(const std::string& qemu, const std::string& aio,
+                                       bool iothread) const;
+
  private:
   std::filesystem::path directory_;
   GuestAssets guest_;
@@ -30,8 +35,13 @@ class BlockFiles {
 /// Writes a line to a guest's console and gives what comes back, through `end`.
 using Ask = std::function<std::string(const std::string& line, const std::string& end)>;
 
-/// Has block_load do one turn; the time per request.
-std::chrono::nanoseconds block_turn(const Ask& ask, const std::string& what, unsigned size,
-                                    unsigned depth, std::chrono::milliseconds time);
+/// The serial numbers of the two disks.
+constexpr const char* kOwn = "capsa";
+constexpr const char* kPeer = "qemu";
+
+/// Has block_load do one turn with the disk of that serial number; the time per request.
+std::chrono::nanoseconds block_turn(const Ask& ask, const std::string& serial,
+                                    const std::string& what, unsigned size, unsigned depth,
+                                    std::chrono::milliseconds time);
 
 }  // namespace capsa::bench

@@ -1,8 +1,8 @@
-// The init of a guest that measures its disk, /dev/vda. Reads lines from the console,
-//   read|write SIZE DEPTH MILLISECONDS
-// keeps DEPTH requests of SIZE bytes at random places in flight for that long, past the guest's
-// cache (O_DIRECT), and answers "took N ns", the time per request. Needs a kernel with all drivers
-// built in.
+// The init of a guest that measures its disks. Reads lines from the console,
+//   SERIAL read|write SIZE DEPTH MILLISECONDS
+// keeps DEPTH requests of SIZE bytes at random places of the disk with that serial number in flight
+// for that long, past the guest's cache (O_DIRECT), and answers "took N ns", the time per request.
+// Needs a kernel with all drivers built in.
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <linux/aio_abi.h>
@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -32,11 +33,20 @@ static uint64_t next_random(void) {
   return state ^= state << 17;
 }
 
-static int open_disk(uint64_t* bytes) {
-  for (int tries = 0; tries < 500; ++tries) {
-    const int fd = open("/dev/vda", O_RDWR | O_DIRECT);
-    if (fd >= 0) return ioctl(fd, BLKGETSIZE64, bytes) == 0 ? fd : -1;
-    usleep(10000);
+// Which of vda, vdb, ... it is depends on the order of the machine's slots.
+static int open_disk(const char* serial, uint64_t* bytes) {
+  for (char letter = 'a'; letter <= 'h'; ++letter) {
+    char path[64];
+    char found[64] = "";
+    snprintf(path, sizeof path, "/sys/block/vd%c/serial", letter);
+    FILE* const file = fopen(path, "r");
+    if (file == NULL) continue;
+    const int known = fscanf(file, "%63s", found);
+    fclose(file);
+    if (known != 1 || strcmp(found, serial) != 0) continue;
+    snprintf(path, sizeof path, "/dev/vd%c", letter);
+    const int fd = open(path, O_RDWR | O_DIRECT);
+    return fd < 0 || ioctl(fd, BLKGETSIZE64, bytes) == 0 ? fd : -1;
   }
   return -1;
 }
@@ -93,20 +103,26 @@ static double measure(int fd, uint64_t bytes, int writes, uint64_t size, int dep
 
 int main(void) {
   mount("devtmpfs", "/dev", "devtmpfs", 0, NULL);
-  uint64_t bytes = 0;
-  const int fd = open_disk(&bytes);
+  mkdir("/sys", 0755);
+  mount("sysfs", "/sys", "sysfs", 0, NULL);
   setvbuf(stdout, NULL, _IOLBF, 0);
-  printf(fd < 0 ? "there is no /dev/vda\n" : "block_load waits\n");
+  printf("block_load waits\n");
   char line[128];
   while (fgets(line, sizeof line, stdin) != NULL) {
+    char serial[32];
     char what[16];
     unsigned long size = 0;
     int depth = 0;
     int ms = 0;
-    if (sscanf(line, "%15s %lu %d %d", what, &size, &depth, &ms) != 4 || size < 512 ||
+    if (sscanf(line, "%31s %15s %lu %d %d", serial, what, &size, &depth, &ms) != 5 || size < 512 ||
         size > kMaxSize || depth < 1 || depth > kMaxDepth)
       continue;
-    printf("took %.0f ns\n", measure(fd, bytes, strcmp(what, "write") == 0, size, depth, ms));
+    uint64_t bytes = 0;
+    const int fd = open_disk(serial, &bytes);
+    const double taken =
+        fd < 0 ? -1 : measure(fd, bytes, strcmp(what, "write") == 0, size, depth, ms);
+    if (fd >= 0) close(fd);
+    printf("took %.0f ns\n", taken);
   }
   for (;;)
     pause();

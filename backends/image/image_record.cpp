@@ -1,6 +1,8 @@
 #include <backends/image/digest.hpp>
 #include <backends/image/image_record.hpp>
+#include <limits>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 namespace capsa::image {
 namespace {
@@ -9,7 +11,20 @@ using Json = nlohmann::json;
 using std::chrono::seconds;
 using std::chrono::system_clock;
 
-constexpr int kFormat = 1;
+constexpr std::uint64_t kFormat = 1;
+// What a clock of nanoseconds can tell: until the year 2262.
+constexpr std::uint64_t kLatest = std::numeric_limits<std::int64_t>::max() / 1'000'000'000;
+
+error damaged(std::string_view why) {
+  return {ErrorCode::InvalidConfig, "the record of an image is damaged: " + std::string(why)};
+}
+
+/// None where it is no whole number up to `most`: the library would convert whatever there is.
+std::optional<std::uint64_t> number(const Json& object, const char* key, std::uint64_t most) {
+  const Json& value = object.at(key);
+  if (!value.is_number_unsigned() || value.get<std::uint64_t>() > most) return std::nullopt;
+  return value.get<std::uint64_t>();
+}
 
 }  // namespace
 
@@ -41,17 +56,21 @@ result<Image> parse_record(std::string_view text, const std::filesystem::path& l
   try {
     const Json json = Json::parse(text);
     Image image;
-    if (json.at("format").get<int>() != kFormat)
+    if (number(json, "format", kFormat) != kFormat)
       return error(ErrorCode::InvalidConfig, "the record of an image has another format");
     image.reference = json.at("reference").get<std::string>();
     image.digest = json.at("digest").get<std::string>();
-    image.pulled = system_clock::time_point(seconds(json.at("pulled").get<std::int64_t>()));
+    const auto pulled = number(json, "pulled", kLatest);
+    if (!pulled) return damaged("when it was pulled is no time");
+    image.pulled = system_clock::time_point(seconds(*pulled));
     for (const Json& one : json.at("layers")) {
       ImageLayer layer;
       layer.diff_id = one.at("diff_id").get<std::string>();
       if (auto checked = check_digest("the record of an image", layer.diff_id); !checked)
         return checked.error();
-      layer.bytes = one.at("bytes").get<std::uint64_t>();
+      const auto bytes = number(one, "bytes", std::numeric_limits<std::uint64_t>::max());
+      if (!bytes) return damaged("the size of a layer is none");
+      layer.bytes = *bytes;
       layer.file_system = layer_file(layers, layer.diff_id);
       image.layers.push_back(std::move(layer));
     }
@@ -65,8 +84,7 @@ result<Image> parse_record(std::string_view text, const std::filesystem::path& l
     config.at("stop_signal").get_to(image.config.stop_signal);
     return image;
   } catch (const Json::exception& e) {
-    return error(ErrorCode::InvalidConfig,
-                 "the record of an image is damaged: " + std::string(e.what()));
+    return damaged(e.what());
   }
 }
 

@@ -129,6 +129,15 @@ void Assembly::quit() {
     vcpu->quit();
 }
 
+/// The first vCPU that leaves kicks the others: the loop may be busy, or behind this thread on its
+/// CPU, which frees a stack and more before it is gone. Not by their mutex: nothing changes the list
+/// while a vCPU's thread is there.
+void Assembly::take_along(unsigned leaving) {
+  if (!over_.load(std::memory_order_acquire) || taken_along_.exchange(true)) return;
+  for (const auto& vcpu : vcpus_)
+    if (vcpu->index() != leaving) vcpu->quit();
+}
+
 void Assembly::end(MachineEnd how) {
   over_.store(true, std::memory_order_release);
   events_.ended(std::move(how));
@@ -350,6 +359,7 @@ result<void> Assembly::build_vcpus() {
     VcpuEvents events;
     events.ended = [this](MachineEnd how) { end(std::move(how)); };
     events.over = &over_;
+    events.leaving = [this, i] { take_along(i); };
     auto vcpu = Vcpu::create(i, std::move(*fd), system_->vcpu_mmap_size(), memory_bus_, port_bus_,
                              loop_, std::move(events));
     if (!vcpu) return vcpu.error();

@@ -72,6 +72,7 @@ class Assembly final : public std::enable_shared_from_this<Assembly> {
   void run(Vcpu& vcpu);
   void leave();
   void end(hypervisor::MachineEnd how);
+  void take_along(unsigned leaving);
   result<UniqueFd> interrupt_line(unsigned line);
 
   Loop& loop_;
@@ -82,6 +83,7 @@ class Assembly final : public std::enable_shared_from_this<Assembly> {
 
   std::atomic<bool> over_{false};     // the guest has ended, or is to
   std::atomic<bool> started_{false};  // the other threads may begin
+  std::atomic<bool> taken_along_{false};
   std::atomic<unsigned> running_{0};  // threads that have not left
 
   std::optional<KvmSystem> system_;

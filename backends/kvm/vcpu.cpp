@@ -84,6 +84,7 @@ void Vcpu::run() {
     }
     if (!enter_guest()) break;
   }
+  if (events_.leaving) events_.leaving();
   {
     const std::lock_guard lock(mutex_);
     finished_ = true;

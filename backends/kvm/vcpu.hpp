@@ -19,6 +19,8 @@ struct VcpuEvents {
   std::function<void(hypervisor::MachineEnd)> ended;
   /// Whether the guest has ended by what any vCPU did.
   const std::atomic<bool>* over = nullptr;
+  /// It runs no guest any more; still on its thread, with its own end to come.
+  std::function<void()> leaving;
 };
 
 /// The signal by which a vCPU's thread is taken out of its guest. It is blocked in these threads

@@ -81,13 +81,16 @@ Assembly::~Assembly() {
 
 void Assembly::release() {
   join();
+  // All of it, and now: what the loop has yet to do may keep this object beyond the machine's end.
   const std::lock_guard lock(mutex_);
+  transports_.clear();
   vcpus_.clear();
   port_bus_ = {};
   memory_bus_ = {};
   event_device_.reset();
   serial_line_.reset();
   vm_.reset();
+  system_.reset();
   memory_.reset();
 }
 
@@ -95,7 +98,7 @@ void Assembly::join() {
   for (auto& thread : threads_) {
     if (!thread.joinable()) continue;
     // The last reference may go with the thread itself, where the loop ended before it.
-    if (thread.get_id() == std::this_thread::get_id())
+    if (thread.is_this_thread())
       thread.detach();
     else
       thread.join();
@@ -130,8 +133,8 @@ void Assembly::quit() {
 }
 
 /// The first vCPU that leaves kicks the others: the loop may be busy, or behind this thread on its
-/// CPU, which frees a stack and more before it is gone. Not by their mutex: nothing changes the list
-/// while a vCPU's thread is there.
+/// CPU, which frees a stack and more before it is gone. Not by their mutex: nothing changes the
+/// list while a vCPU's thread is there.
 void Assembly::take_along(unsigned leaving) {
   if (!over_.load(std::memory_order_acquire) || taken_along_.exchange(true)) return;
   for (const auto& vcpu : vcpus_)
@@ -174,9 +177,9 @@ void Assembly::leave() {
 /// other, and each takes about as long.
 result<void> Assembly::build() {
   result<void> loaded;
-  std::thread loader;
+  std::optional<SmallThread> loader;
   try {
-    loader = std::thread([&] {
+    loader.emplace([&] {
       loaded = do_all({&Assembly::build_memory, &Assembly::build_tables, &Assembly::load});
     });
   } catch (const std::system_error& e) {
@@ -185,7 +188,7 @@ result<void> Assembly::build() {
   auto built = do_all({&Assembly::build_vm, &Assembly::build_platform, &Assembly::build_virtio,
                        &Assembly::build_vcpus});
   prepare_confinement();
-  loader.join();
+  loader->join();
   // What the user gave comes first: a kernel that is none, rather than a host that is out of VMs.
   if (!loaded) return loaded;
   return built ? do_all({&Assembly::put_together}) : built;

@@ -5,12 +5,12 @@
 #include <backends/kvm/boot/linux.hpp>
 #include <backends/kvm/bus.hpp>
 #include <backends/kvm/devices/platform.hpp>
+#include <backends/kvm/small_thread.hpp>
 #include <backends/kvm/vcpu.hpp>
 #include <backends/kvm/vm.hpp>
 #include <backends/virtio/mmio/transport.hpp>
 #include <memory>
 #include <optional>
-#include <thread>
 #include <vector>
 
 namespace capsa::kvm {
@@ -78,7 +78,7 @@ class Assembly final : public std::enable_shared_from_this<Assembly> {
   Loop& loop_;
   const hypervisor::MachineSpec spec_;
   UniqueFd serial_;
-  const Transports transports_;
+  Transports transports_;  // the loop's, once it is built
   const AssemblyEvents events_;
 
   std::atomic<bool> over_{false};     // the guest has ended, or is to
@@ -98,7 +98,7 @@ class Assembly final : public std::enable_shared_from_this<Assembly> {
 
   std::mutex mutex_;  // guards what follows while it is being built
   std::vector<std::shared_ptr<Vcpu>> vcpus_;
-  std::vector<std::thread> threads_;
+  std::vector<SmallThread> threads_;
 };
 
 }  // namespace capsa::kvm

@@ -45,11 +45,11 @@ struct BootFiles {
 /// whose vCPUs do not run: a vmlinux (ELF) enters by PVH, a bzImage by the 64-bit boot protocol.
 /// Nobody who wrote the files is trusted: they are checked before the first byte is written, and no
 /// byte of a kernel lands below 1 MiB. `memory` must have all of ram_ranges(memory_mb), each in one
-/// region; unless `fresh` is said it may have been used, by a machine that was reset. After an error
-/// the memory may hold anything.
-/// InvalidConfig: a damaged file, a command line that is too long, too little memory.
-/// UnsupportedFeature: a kernel of another kind or architecture. Else the code of the errno of
-/// reading. Blocks for as long as reading the files takes. Thread-safe for different memories.
+/// region; unless `fresh` is said it may have been used, by a machine that was reset. After an
+/// error the memory may hold anything. InvalidConfig: a damaged file, a command line that is too
+/// long, too little memory. UnsupportedFeature: a kernel of another kind or architecture. Else the
+/// code of the errno of reading. Blocks for as long as reading the files takes. Thread-safe for
+/// different memories.
 result<EntryState> load_linux(const memory::GuestMemory& memory, const BootFiles& files);
 
 }  // namespace capsa::kvm

@@ -204,10 +204,10 @@ class HostileDriver {
   }
 
   void corrupt() {
+    sound_ = false;
     const auto queue = static_cast<virtio::QueueIndex>(script_.byte() % 3);
     switch (script_.byte() % 3) {
       case 0:
-        sound_ = false;
         driver_.raw_descriptor(queue, script_.byte() % 4,
                                {driver_.options().guest_address + script_.word(), script_.word(),
                                 static_cast<std::uint16_t>(script_.byte()), script_.byte()});
@@ -231,7 +231,7 @@ class HostileDriver {
   Script& script_;
   VsockDevice& device_;
   test::FakeDriver driver_;
-  // Every buffer is where the driver believes it to be, and there alone.
+  // Every buffer is where the driver believes it to be, there alone, and was given once.
   bool sound_ = true;
 };
 

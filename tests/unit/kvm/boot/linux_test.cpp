@@ -57,6 +57,21 @@ BOOST_AUTO_TEST_CASE(a_vmlinux_is_in_memory_as_its_segments_say) {
       0xEE);
 }
 
+BOOST_AUTO_TEST_CASE(memory_that_is_said_to_be_fresh_is_not_zeroed_again) {
+  const auto memory = make_memory(64);
+  const Vmlinux kernel;
+  const Files files{file_of(kernel.bytes())};
+  const auto bss = memory->slice(Vmlinux::kData + kernel.data.size(), Vmlinux::kBss).value();
+  // To be seen; a fresh one has zeros, and pages that nobody has touched.
+  std::memset(bss.data(), 0xEE, bss.size());
+  auto boot = files.boot(64);
+  boot.fresh = true;
+  BOOST_TEST_REQUIRE(load_linux(*memory, boot).ok());
+  BOOST_TEST(text_at(*memory, Vmlinux::kData, kernel.data.size()) == kernel.data);
+  BOOST_TEST(text_at(*memory, Vmlinux::kData + kernel.data.size(), Vmlinux::kBss) ==
+             std::string(Vmlinux::kBss, '\xEE'));
+}
+
 BOOST_AUTO_TEST_CASE(a_vmlinux_is_entered_by_pvh) {
   const auto memory = make_memory(64);
   const Files files{file_of(Vmlinux().bytes())};

@@ -117,6 +117,7 @@ result<void> Assembly::build_memory() {
                  "memory_mb: " + std::to_string(spec_.memory_mb) + " given",
                  "use " + std::to_string(kMinMemoryMb) + " to " + std::to_string(kMaxMemoryMb));
   std::vector<memory::OwnRegion> regions;
+  regions.reserve(ranges.size());
   for (const auto& range : ranges)
     regions.push_back({range.address, range.size});
   auto memory = memory::GuestMemory::allocate(regions);
@@ -177,7 +178,8 @@ result<void> Assembly::build_virtio() {
   for (unsigned i = 0; i < transports_.size(); ++i) {
     const auto& transport = transports_[i];
     const VirtioSlot slot = virtio_slot(i);
-    for (virtio::QueueIndex queue = 0; queue < transport->queues(); ++queue)
+    const auto queues = static_cast<virtio::QueueIndex>(transport->queues());
+    for (virtio::QueueIndex queue = 0; queue < queues; ++queue)
       if (auto added = vm_->add_ioeventfd(transport->kick_fd(queue),
                                           slot.address + virtio::mmio::kNotifyOffset, queue);
           !added)

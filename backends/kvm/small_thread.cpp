@@ -26,7 +26,7 @@ SmallThread::SmallThread(std::function<void()> work) {
   const int failed = ::pthread_create(&thread_, &attributes, run, held.get());
   ::pthread_attr_destroy(&attributes);
   if (failed != 0) throw std::system_error(failed, std::generic_category(), "begin a thread");
-  held.release();
+  static_cast<void>(held.release());
   joinable_ = true;
 }
 

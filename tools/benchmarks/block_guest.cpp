@@ -56,7 +56,7 @@ std::filesystem::path BlockFiles::qemu_with_peer(const std::string& qemu, const 
       ",file.filename=" + image().string() + (iothread ? " -object iothread,id=peer-io" : "") +
       " -device virtio-blk-device,drive=peer,serial=" + kPeer +
       (iothread ? ",iothread=peer-io" : "");
-  const auto program = directory_ / "qemu";
+  auto program = directory_ / "qemu";
   write(program,
         "#!/bin/sh\ncase \"$*\" in *vhost-user-blk*) exec " + qemu + " \"$@\"" + more +
             " ;; esac\nexec " + qemu + " \"$@\"\n",

@@ -25,7 +25,8 @@ struct Files {
 };
 
 std::string command_line_at(const Memory& memory, GuestAddress address) {
-  return text_at(memory, address, 64).c_str();
+  const auto text = text_at(memory, address, 64);
+  return text.substr(0, text.find('\0'));
 }
 
 std::uint64_t u64(const Memory& memory, GuestAddress at) {

@@ -90,16 +90,16 @@ std::string guest_says(const std::string& line) {
   return agent().exec(line).get().stdout_data;
 }
 
-/// Memory that is the program's own and no guest's.
+/// Memory that is the program's own and no guest's, which is not dumped (VmFlags "dd", proc(5)).
 std::uint64_t anonymous_kib() {
-  std::ifstream status("/proc/self/status");
-  for (std::string word; status >> word;)
-    if (word == "RssAnon:") {
-      std::uint64_t kib = 0;
-      status >> kib;
-      return kib;
-    }
-  return 0;
+  std::ifstream maps("/proc/self/smaps");
+  std::uint64_t all = 0;
+  std::uint64_t one = 0;
+  for (std::string line; std::getline(maps, line);) {
+    if (line.starts_with("Anonymous:")) one = std::stoull(line.substr(10));
+    if (line.starts_with("VmFlags:") && line.find(" dd") == std::string::npos) all += one;
+  }
+  return all;
 }
 
 template <class T>

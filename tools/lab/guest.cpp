@@ -23,11 +23,6 @@ constexpr const char* kEdition = "-3";
 constexpr const char* kOrder = "order";
 constexpr std::size_t kMaxOrder = 4096;
 
-// A tick that is periodic on every CPU. Emulated CPUs that run guests of their own have been seen
-// to miss an interrupt, and the kernel sends none where it believes one to be on its way: such a
-// CPU waits for ever, and others for it. With the next interrupt it sees those that it missed.
-constexpr const char* kPeriodicTick = " nohz=off highres=off";
-
 result<std::vector<fs::path>> read_entry(const fs::path& entry) {
   const auto order = guest::read_file(entry / kOrder, kMaxOrder);
   if (!order) return order.error();
@@ -70,11 +65,7 @@ result<GuestAssets> find_stock_guest(const fs::path& cache) {
   auto guests = guest::list_guests(cache);
   std::erase_if(guests, [](const auto& one) { return one.manifest.tuned; });
   const auto chosen = guest::choose_guest(std::move(guests), agent_key);
-  if (chosen) {
-    auto assets = guest::describe(*chosen, guest::tsc_khz());
-    assets.command_line += kPeriodicTick;
-    return assets;
-  }
+  if (chosen) return guest::describe(*chosen, guest::tsc_khz());
   return error(ErrorCode::GuestNotPrepared,
                "there is no guest with the distribution's kernel and this version's agent in " +
                    cache.string(),

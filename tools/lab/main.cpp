@@ -52,6 +52,10 @@ void add_options(CLI::App& app, lab::Words& words) {
   app.add_option("--env", words.env, "Set a variable, or pass this environment's value on")
       ->type_name("KEY[=VALUE]")
       ->allow_extra_args(false);
+  app.add_flag(
+      "--fine-timers", words.fine_timers,
+      "Timers as fine as a guest's usually are, for measurements; without it they are as coarse as "
+      "4 ms, and the lab hangs less often");
   app.add_flag("-t,--tty", words.pty, "Give the command a terminal");
   app.add_flag("-v,--verbose", words.verbosity, "Log what happens; twice for more");
 }

@@ -16,6 +16,7 @@ struct Words {
   std::vector<std::string> writable;
   std::vector<std::string> kept;
   std::vector<std::string> env;
+  bool fine_timers = false;
   bool pty = false;
   int verbosity = 0;
 };
@@ -24,6 +25,7 @@ struct Words {
 struct Order {
   cli::RunOptions session;
   Plan plan;
+  bool fine_timers = false;
 };
 
 /// What `command` is run with, from this directory: all but guest, modules and our program there.

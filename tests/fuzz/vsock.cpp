@@ -1,6 +1,7 @@
 // A hostile driver and a restless host around one vsock device. The input is a script: packets well
 // and badly formed, rx buffers of any size, broken rings, reboots, and every call of the host side,
 // also from inside callbacks. What must hold whatever happens is checked after every step.
+#include <algorithm>
 #include <backends/virtio/vsock/device.hpp>
 #include <cstdio>
 #include <cstdlib>
@@ -169,8 +170,8 @@ class HostileDriver {
     const std::size_t payload = header.op == Op::ReadWrite ? script_.size() : 0;
     header.len = how == 5 ? script_.word() : static_cast<std::uint32_t>(payload);
     const auto raw = encode(header);
-    test::Bytes packet(raw.begin(), raw.end());
-    packet.resize(how == 6 ? script_.byte() % 60 : packet.size() + payload);
+    test::Bytes packet(how == 6 ? script_.byte() % std::size_t{60} : raw.size() + payload);
+    std::copy_n(raw.begin(), std::min(raw.size(), packet.size()), packet.begin());
     const std::size_t cut = script_.byte() % (packet.size() + 1);
     const auto middle = packet.begin() + static_cast<std::ptrdiff_t>(cut);
     if (driver_.free_descriptors(1) < 2) return;

@@ -38,7 +38,8 @@ class Assembly final : public std::enable_shared_from_this<Assembly> {
 
   /// Starts the first thread. ResourceExhausted where there is none to be had.
   result<void> start();
-  /// Everything ends, as soon as each thread can be taken out of the guest. From any thread.
+  /// Everything ends, as soon as each thread can be taken out of the guest. On the loop, or on a
+  /// thread of the machine.
   void quit();
   /// On the loop, after `finished`: joins the threads, which takes microseconds, and gives back all
   /// that the machine had of the host.
@@ -50,9 +51,10 @@ class Assembly final : public std::enable_shared_from_this<Assembly> {
   void press_power_button() { event_device_->raise(kEventPowerButton); }
 
  private:
+  using Step = result<void> (Assembly::*)();
+
   // -- the first thread
   void build_and_run();
-  using Step = result<void> (Assembly::*)();
   result<void> build();
   result<void> do_all(std::initializer_list<Step> steps);
   result<void> build_vm();
@@ -81,10 +83,10 @@ class Assembly final : public std::enable_shared_from_this<Assembly> {
   Transports transports_;  // the loop's, once it is built
   const AssemblyEvents events_;
 
-  std::atomic<bool> over_{false};     // the guest has ended, or is to
-  std::atomic<bool> started_{false};  // the other threads may begin
-  std::atomic<bool> taken_along_{false};
-  std::atomic<unsigned> running_{0};  // threads that have not left
+  std::atomic<bool> over_{false};         // the guest has ended, or is to
+  std::atomic<bool> started_{false};      // the other threads may begin
+  std::atomic<bool> taken_along_{false};  // a vCPU that left has kicked the others
+  std::atomic<unsigned> running_{0};      // threads that have not left
 
   std::optional<KvmSystem> system_;
   std::shared_ptr<const memory::GuestMemory> memory_;

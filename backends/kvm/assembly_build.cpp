@@ -82,6 +82,7 @@ result<void> Assembly::build() {
   }
   auto built = do_all({&Assembly::build_vm, &Assembly::build_platform, &Assembly::build_virtio,
                        &Assembly::build_vcpus});
+  // For later, and now as there is to wait for the files anyway.
   prepare_confinement();
   loader->join();
   // What the user gave comes first: a kernel that is none, rather than a host that is out of VMs.

@@ -1,4 +1,5 @@
 #include <backends/kvm/assembly.hpp>
+#include <backends/kvm/boot/ram.hpp>
 #include <backends/kvm/confinement.hpp>
 #include <string>
 #include <system_error>
@@ -20,18 +21,47 @@ Assembly::~Assembly() {
   join();
 }
 
-void Assembly::release() {
+void Assembly::release(std::function<void()> released) {
   join();
-  // All of it, and now: what the loop has yet to do may keep this object beyond the machine's end.
-  const std::lock_guard lock(mutex_);
-  transports_.clear();
-  vcpus_.clear();
-  port_bus_ = {};
-  memory_bus_ = {};
-  event_device_.reset();
-  serial_line_.reset();
+  {
+    // What belongs to the loop. All of it, and now: what the loop has yet to do may keep this object
+    // beyond the machine's end.
+    const std::lock_guard lock(mutex_);
+    transports_.clear();
+    port_bus_ = {};
+    memory_bus_ = {};
+    event_device_.reset();
+    serial_line_.reset();
+  }
+  try {
+    threads_.emplace_back([self = shared_from_this(), released]() mutable {
+      ::pthread_setname_np(::pthread_self(), "capsa-release");
+      self->dismantle();
+      auto& loop = self->loop_;
+      loop.post([held = std::move(self), told = std::move(released)] {
+        held->join();
+        told();
+      });
+    });
+  } catch (const std::system_error&) {
+    // The loop stands still meanwhile, which is better than a machine that never goes.
+    dismantle();
+    released();
+  }
+}
+
+void Assembly::dismantle() {
+  // KVM's part first: it would follow each page of the memory that goes.
+  {
+    const std::lock_guard lock(mutex_);
+    vcpus_.clear();
+  }
   vm_.reset();
   system_.reset();
+  // Devices hold it until the loop drops them: what they hold is empty then, and gone at once.
+  if (memory_)
+    for (const auto& range : ram_ranges(spec_.memory_mb))
+      static_cast<void>(memory_->discard(range.address, range.size));
   memory_.reset();
 }
 

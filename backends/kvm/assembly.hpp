@@ -41,9 +41,10 @@ class Assembly final : public std::enable_shared_from_this<Assembly> {
   /// Everything ends, as soon as each thread can be taken out of the guest. On the loop, or on a
   /// thread of the machine.
   void quit();
-  /// On the loop, after `finished`: joins the threads, which takes microseconds, and gives back all
-  /// that the machine had of the host.
-  void release();
+  /// On the loop, after `finished`: joins the threads, which takes microseconds, and has all that
+  /// the machine had of the host given back by a thread, as that may take seconds for a large one.
+  /// `released` is called on the loop, when nothing is left. The devices are closed before.
+  void release(std::function<void()> released);
 
   // -- after `built`
   const std::vector<std::shared_ptr<Vcpu>>& vcpus() const noexcept { return vcpus_; }
@@ -68,6 +69,9 @@ class Assembly final : public std::enable_shared_from_this<Assembly> {
   result<void> build_memory();
   result<void> build_tables();
   result<void> load();
+
+  // -- the last thread
+  void dismantle();
 
   // -- every thread
   void join();

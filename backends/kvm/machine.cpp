@@ -53,6 +53,7 @@ class KvmMachine::Impl : public std::enable_shared_from_this<Impl> {
   void take_built();
   void take_end(MachineEnd end);
   void conclude();
+  void tell_end();
   void answer(Completion<void> done, result<void> outcome);
 
   Loop& loop_;
@@ -144,7 +145,10 @@ void KvmMachine::Impl::conclude() {
   if (state_ == State::Ended) return;
   state_ = State::Ended;
   devices_->close();
-  assembly_->release();
+  assembly_->release(on_loop([](Impl& self) { self.tell_end(); }));
+}
+
+void KvmMachine::Impl::tell_end() {
   const auto events = std::exchange(events_, {});
   if (events.ended) events.ended(end_.value_or(MachineEnd{EndCause::Failed, "every vCPU ended"}));
 }

@@ -87,7 +87,7 @@ class [[nodiscard]] UserNatBuilder {
     return std::move(*this).forward(PortForward::udp(host_port, guest_port));
   }
   UserNatBuilder forward(PortForward one) && {
-    config_.port_forwards.push_back(std::move(one));
+    config_.port_forwards.push_back(one);
     return std::move(*this);
   }
   UserNatBuilder policy(NetworkPolicy value) && { return set(config_.policy, std::move(value)); }
@@ -169,7 +169,7 @@ class [[nodiscard]] ClusterBuilder {
     return std::move(*this).forward(PortForward::udp(host_port, guest_port));
   }
   ClusterBuilder forward(PortForward one) && {
-    config_.port_forwards.push_back(std::move(one));
+    config_.port_forwards.push_back(one);
     return std::move(*this);
   }
   ClusterBuilder mac(std::string value) && { return set(config_.mac, std::move(value)); }

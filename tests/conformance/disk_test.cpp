@@ -133,8 +133,8 @@ BOOST_AUTO_TEST_CASE(have_what_the_guest_did_not_sync_once_its_vm_has_stopped) {
   const auto written =
       agent
           .exec(
-              "echo 0 > /proc/sys/vm/dirty_writeback_centisecs; for d in vda vdb; do "
-              "(sleep 1000 < /dev/$d > /dev/null 2>&1 &); "
+              "echo 0 > /proc/sys/vm/dirty_writeback_centisecs; exec 3< /dev/vda 4< /dev/vdb; "
+              "(sleep 1000 > /dev/null 2>&1 &); for d in vda vdb; do "
               "dd if=/tmp/data of=/dev/$d bs=1M conv=notrunc || exit 1; done")
           .get();
   BOOST_TEST(written.status.code == 0, written.stderr_data);

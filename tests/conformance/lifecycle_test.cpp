@@ -1,9 +1,11 @@
 #include <algorithm>
 #include <boost/test/unit_test.hpp>
 #include <mutex>
+#include <numeric>
 #include <tests/conformance/guest_fixture.hpp>
 #include <tests/conformance/host_state.hpp>
 #include <thread>
+#include <vector>
 
 using namespace capsa;
 using namespace std::chrono_literals;
@@ -43,7 +45,9 @@ BOOST_AUTO_TEST_CASE(a_vm_goes_through_its_life_and_boots_again) {
   const auto vcpus = vm.vcpus().get();
   BOOST_TEST(vcpus.size() == 2U);
   vcpus[0].pin({0}).get();
-  vcpus[0].pin({0, 1}).get();
+  std::vector<unsigned> all(std::thread::hardware_concurrency());
+  std::iota(all.begin(), all.end(), 0U);
+  vcpus[0].pin(all).get();
   BOOST_TEST(code_of(vcpus[0].pin({})) == ErrorCode::InvalidConfig);
   const auto used = [&] {
     const auto stats = vcpus[0].stats().get();

@@ -1,19 +1,13 @@
-#include <sys/syscall.h>
-#include <unistd.h>
-
 #include <capsa/capsa.hpp>
 #include <tools/benchmarks/commands.hpp>
 #include <tools/benchmarks/guests.hpp>
 #include <tools/benchmarks/host_state.hpp>
+#include <tools/benchmarks/joins.hpp>
 #include <tools/benchmarks/samples.hpp>
 
 #include <cstdio>
-#include <filesystem>
-#include <fstream>
 #include <memory>
 #include <string>
-#include <thread>
-#include <vector>
 
 namespace capsa::bench {
 
@@ -51,24 +45,6 @@ bool ended_well(const VmHandle& vm, Way way) {
   return way == Way::Kill ? !code : code == 0;
 }
 
-/// Threads of ours that run guests.
-std::vector<pid_t> vcpu_threads() {
-  std::vector<pid_t> all;
-  for (const auto& task : std::filesystem::directory_iterator("/proc/self/task")) {
-    std::ifstream comm(task.path() / "comm");
-    std::string name;
-    // A thread may have gone since it was listed.
-    if (std::getline(comm, name) && name.starts_with("capsa-vcpu"))
-      all.push_back(static_cast<pid_t>(std::stol(task.path().filename())));
-  }
-  return all;
-}
-
-/// One system call, as looking takes time from those who are looked at.
-bool is_there(pid_t thread) {
-  return ::syscall(SYS_tgkill, ::getpid(), thread, 0) == 0;
-}
-
 void measure(const Options& options, const GuestAssets& guest, unsigned cpus, Way way,
              const char* what) {
   boot(options, guest, cpus, way).kill().get();
@@ -78,21 +54,13 @@ void measure(const Options& options, const GuestAssets& guest, unsigned cpus, Wa
   unsigned wrong = 0;
   for (unsigned round = 0; round < options.rounds; ++round) {
     auto vm = boot(options, guest, cpus, way);
-    auto threads = vcpu_threads();
-    const bool ours = !threads.empty();
+    const bool ours = vm.vcpus().get().front().stats().get().exits.has_value();
+    forget_joins();
     const auto begun = Clock::now();
-    auto ended = way == Way::Kill ? vm.kill() : vm.stop();
-    if (ours && way == Way::Kill) {
-      while (!threads.empty()) {
-        // Not more often: in the lab each look takes a tenth of that from those who are to end.
-        while (is_there(threads.back()))
-          std::this_thread::sleep_for(std::chrono::milliseconds(1));
-        threads.pop_back();
-      }
-      joined.add(Clock::now() - begun);
-    }
-    ended.get();
+    (way == Way::Kill ? vm.kill() : vm.stop()).get();
     samples.add(Clock::now() - begun);
+    // Of a machine in this process its vCPUs' threads are joined first.
+    if (ours && way == Way::Kill) joined.add(joins_since().at(cpus - 1) - begun);
     if (!ended_well(vm, way)) ++wrong;
   }
   const auto after = host_state();

@@ -35,7 +35,10 @@ class Usage : public CLI::Formatter {
 };
 
 void add_options(CLI::App& app, lab::Words& words) {
-  app.add_option("--cpus", words.cpus, "Virtual CPUs, 1 to 255")->capture_default_str();
+  app.add_option("--cpus", words.cpus,
+                 "Virtual CPUs, 1 to 255; with more than one the lab crashes or hangs now and then, "
+                 "most of all where guests in it have several")
+      ->capture_default_str();
   app.add_option("--memory", words.memory, "Memory in MiB, or with a suffix")
       ->capture_default_str()
       ->type_name("SIZE");
@@ -54,8 +57,8 @@ void add_options(CLI::App& app, lab::Words& words) {
       ->allow_extra_args(false);
   app.add_flag(
       "--fine-timers", words.fine_timers,
-      "Timers as fine as a guest's usually are, for measurements; without it they are as coarse as "
-      "4 ms, and the lab hangs less often");
+      "With several CPUs: timers as fine as with one, for measurements; without it they are as "
+      "coarse as 4 ms, and the lab hangs less often");
   app.add_flag("-t,--tty", words.pty, "Give the command a terminal");
   app.add_flag("-v,--verbose", words.verbosity, "Log what happens; twice for more");
 }

@@ -89,9 +89,9 @@ result<std::vector<fs::path>> modules_for(const fs::path& cache, const GuestAsse
                      });
 }
 
-// A tick that is periodic on every CPU. Emulated CPUs that run guests of their own have been seen
-// to miss an interrupt, and their kernel sends none where it believes one to be on its way: such a
-// CPU waits for ever, and others for it. With the next one it sees what it missed.
+// A tick that is periodic on every CPU. Several emulated CPUs that run guests of their own have been
+// seen to miss an interrupt, and their kernel sends none where it believes one to be on its way: such
+// a CPU waits for ever, and others for it. With the next one it sees what it missed.
 constexpr const char* kPeriodicTick = " nohz=off highres=off";
 
 }  // namespace
@@ -113,7 +113,7 @@ result<Order> understand(const Words& words, std::vector<std::string> command) {
   // Emulated whatever the environment says, which is for the command.
   order.session.vm.backend = Backend::Qemu;
   order.session.silence = kSilence;
-  order.fine_timers = words.fine_timers;
+  if (words.cpus > 1 && !words.fine_timers) order.kernel_words = kPeriodicTick;
   order.session.pty = words.pty;
   if (words.verbosity > 0)
     order.session.log_level = words.verbosity > 1 ? LogLevel::Debug : LogLevel::Info;
@@ -134,7 +134,7 @@ result<void> add_guest(Order& order) {
   if (!cache) return cache.error();
   auto guest = find_stock_guest(*cache);
   if (!guest) return guest.error();
-  if (!order.fine_timers) guest->command_line += kPeriodicTick;
+  guest->command_line += order.kernel_words;
   const auto modules = modules_for(*cache, *guest);
   if (!modules) return modules.error();
   for (const auto& module : *modules) {

@@ -10,7 +10,7 @@ namespace capsa::lab {
 
 /// The lab's options, as written.
 struct Words {
-  unsigned cpus = 2;
+  unsigned cpus = 1;
   std::string memory = "3G";
   std::string timeout = "1800";
   std::vector<std::string> writable;
@@ -25,7 +25,7 @@ struct Words {
 struct Order {
   cli::RunOptions session;
   Plan plan;
-  bool fine_timers = false;
+  std::string kernel_words;  ///< for the lab's own kernel, beside the guest's
 };
 
 /// What `command` is run with, from this directory: all but guest, modules and our program there.

@@ -25,7 +25,8 @@ BOOST_AUTO_TEST_CASE(the_host_is_shared_read_only_with_a_guest_that_can_have_gue
   const auto& vm = order->session.vm;
   BOOST_TEST(vm.nested);
   BOOST_TEST((vm.accelerator == Accelerator::Tcg));
-  BOOST_TEST(vm.resources.cpus == 2u);
+  BOOST_TEST(vm.resources.cpus == 1u);
+  BOOST_TEST(order->kernel_words.empty());
   BOOST_TEST(vm.resources.memory_mb == 3072u);
   BOOST_TEST_REQUIRE(vm.shares.size() == 1u);
   BOOST_TEST(vm.shares[0].host_path == "/");
@@ -33,6 +34,14 @@ BOOST_AUTO_TEST_CASE(the_host_is_shared_read_only_with_a_guest_that_can_have_gue
   BOOST_TEST(order->plan.root == vm.shares[0].target);
   BOOST_TEST(order->plan.working_dir == fs::canonical("."));
   BOOST_TEST(has(order->session.env, "CAPSA_IN_LAB", "1"));
+}
+
+BOOST_AUTO_TEST_CASE(several_cpus_have_a_periodic_tick_unless_timers_are_to_be_fine) {
+  Words words;
+  words.cpus = 2;
+  BOOST_TEST(understand(words, {"true"})->kernel_words == " nohz=off highres=off");
+  words.fine_timers = true;
+  BOOST_TEST(understand(words, {"true"})->kernel_words.empty());
 }
 
 BOOST_AUTO_TEST_CASE(a_writable_directory_appears_at_its_own_path) {

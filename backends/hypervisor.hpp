@@ -142,6 +142,9 @@ class Machine {
   virtual result<SlowQuestion<std::uint64_t>> resident_memory() const = 0;
   /// Pins a vCPU's host thread to these host CPUs.
   virtual result<void> pin_vcpu(unsigned index, const std::vector<unsigned>& host_cpus) = 0;
+  /// How large the terminal is that shows the console, in characters. UnsupportedFeature where the
+  /// machine's console has no size, or there is none.
+  virtual result<void> resize_console(std::uint16_t columns, std::uint16_t rows) = 0;
 };
 
 }  // namespace capsa::hypervisor

@@ -61,6 +61,10 @@ future<std::string> Console::read_available() {
   return impl_->target->ask<std::string>(net_below(timeout), read_atom_v, timeout);
 }
 
+future<void> Console::resize(PtySize size) {
+  return impl_->vm->target().ask<void>(impl_->vm->limit(), resize_atom_v, size);
+}
+
 future<void> Console::write(std::string bytes) {
   return impl_->target->ask<void>(impl_->vm->limit(), write_atom_v, std::move(bytes));
 }

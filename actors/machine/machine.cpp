@@ -234,6 +234,12 @@ protocol::MachineActor::behavior_type MachineState::make_behavior() {
         if (!pinned.ok()) return to_caf(pinned.error());
         return {};
       },
+      [this](resize_atom, const PtySize& size) -> caf::result<void> {
+        if (!machine_) return to_caf(gone());
+        const auto resized = machine_->resize_console(size.cols, size.rows);
+        if (!resized.ok()) return to_caf(resized.error());
+        return {};
+      },
       [this](klog_atom) { return log_.copy(log_.begin(), log_.end()); },
   };
 }

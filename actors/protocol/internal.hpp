@@ -150,7 +150,7 @@ using MachineActor = caf::typed_actor<
     caf::replies_to<stats_atom, std::uint32_t>::with<VcpuStats>,
     caf::replies_to<stats_atom>::with<UseBox>,
     caf::reacts_to<pin_atom, std::uint32_t, std::vector<unsigned>>,
-    caf::replies_to<klog_atom>::with<std::string>>;
+    caf::reacts_to<resize_atom, PtySize>, caf::replies_to<klog_atom>::with<std::string>>;
 
 /// The agent's link as its VM sees it.
 using AgentLink = AgentActor::extend_with<VsockEndpoint>::extend<

@@ -279,6 +279,7 @@ protocol::VmUnit::behavior_type VmState::make_behavior() {
         subscribers_.insert(std::move(subscriber));
       },
       [this](console_atom) { return console(); },
+      [this](resize_atom, const PtySize& size) { return resize_console(size); },
       [this](klog_atom) { return kernel_log(); },
       [this](stats_atom) { return stats(); },
       [this](agent_atom) { return agent(); },

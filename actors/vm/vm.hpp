@@ -54,6 +54,7 @@ class VmState {
   caf::result<void> set_paused(bool paused);
   caf::result<std::string> kernel_log();
   caf::result<actors::VmNetworkActors> network();
+  caf::result<void> resize_console(const PtySize& size);
   caf::result<actors::ConsoleActor> console();
   caf::result<actors::AgentActor> agent();
   caf::result<actors::StartedProcess> main_process();

@@ -52,6 +52,14 @@ caf::result<actors::ConsoleActor> VmState::console() {
   return actors::ConsoleActor(console_);
 }
 
+caf::result<void> VmState::resize_console(const PtySize& size) {
+  if (size.rows == 0 || size.cols == 0)
+    return protocol::to_caf({ErrorCode::InvalidConfig, "a terminal of no size",
+                             "give it one line and one column at least"});
+  if (!up()) return not_running();
+  return self_->delegate(units_.machine, actors::resize_atom_v, size);
+}
+
 caf::result<actors::AgentActor> VmState::agent() {
   if (!plan_->config.agent)
     return protocol::to_caf({ErrorCode::AgentUnavailable,

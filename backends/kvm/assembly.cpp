@@ -24,8 +24,8 @@ Assembly::~Assembly() {
 void Assembly::release(std::function<void()> released) {
   join();
   {
-    // What belongs to the loop. All of it, and now: what the loop has yet to do may keep this object
-    // beyond the machine's end.
+    // What belongs to the loop. All of it, and now: what the loop has yet to do may keep this
+    // object beyond the machine's end.
     const std::lock_guard lock(mutex_);
     transports_.clear();
     port_bus_ = {};

@@ -42,6 +42,7 @@ class KvmMachine::Impl : public std::enable_shared_from_this<Impl> {
   void kill();
   result<std::shared_ptr<Vcpu>> vcpu(unsigned index) const;
   result<std::shared_ptr<const memory::GuestMemory>> memory() const;
+  result<void> resize_console(std::uint16_t columns, std::uint16_t rows);
   void shut_down();
 
  private:
@@ -204,6 +205,14 @@ result<std::shared_ptr<const memory::GuestMemory>> KvmMachine::Impl::memory() co
   return assembly_->memory();
 }
 
+result<void> KvmMachine::Impl::resize_console(std::uint16_t columns, std::uint16_t rows) {
+  if (state_ != State::Running) return error(ErrorCode::NotRunning, "the machine is not running");
+  if (!devices_->resize_console(columns, rows))
+    return error(ErrorCode::UnsupportedFeature, "the machine has no console",
+                 "add console_enabled() to its builder");
+  return {};
+}
+
 void KvmMachine::Impl::shut_down() {
   events_ = {};
   if (state_ == State::Ended || !assembly_) return;
@@ -258,6 +267,10 @@ result<hypervisor::SlowQuestion<std::uint64_t>> KvmMachine::resident_memory() co
 result<void> KvmMachine::pin_vcpu(unsigned index, const std::vector<unsigned>& host_cpus) {
   const auto vcpu = impl_->vcpu(index);
   return vcpu ? (*vcpu)->pin(host_cpus) : result<void>(vcpu.error());
+}
+
+result<void> KvmMachine::resize_console(std::uint16_t columns, std::uint16_t rows) {
+  return impl_->resize_console(columns, rows);
 }
 
 }  // namespace capsa::kvm

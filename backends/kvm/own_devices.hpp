@@ -22,6 +22,8 @@ class OwnDevices final : public std::enable_shared_from_this<OwnDevices> {
   const std::vector<std::shared_ptr<virtio::mmio::Transport>>& transports() const noexcept {
     return transports_;
   }
+  /// How large the terminal is that shows the console, in characters. False where there is none.
+  bool resize_console(std::uint16_t columns, std::uint16_t rows);
   /// Takes them from the guest; they live until they are at rest.
   void close();
 

@@ -387,4 +387,10 @@ result<void> QemuMachine::pin_vcpu(unsigned index, const std::vector<unsigned>& 
   return hypervisor::pin_thread(impl_->pid(), *thread, host_cpus);
 }
 
+result<void> QemuMachine::resize_console(std::uint16_t columns, std::uint16_t rows) {
+  return error(ErrorCode::UnsupportedFeature, "QEMU's console has no size",
+               "say it to the guest: stty rows " + std::to_string(rows) + " cols " +
+                   std::to_string(columns));
+}
+
 }  // namespace capsa::qemu

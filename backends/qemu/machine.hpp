@@ -42,6 +42,8 @@ class QemuMachine final : public hypervisor::Machine {
   result<hypervisor::VcpuStats> vcpu_stats(unsigned index) const override;
   result<hypervisor::SlowQuestion<std::uint64_t>> resident_memory() const override;
   result<void> pin_vcpu(unsigned index, const std::vector<unsigned>& host_cpus) override;
+  /// Refused: QEMU's console device does not tell of any.
+  result<void> resize_console(std::uint16_t columns, std::uint16_t rows) override;
 
  private:
   class Impl;

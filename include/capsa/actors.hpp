@@ -314,8 +314,10 @@ using VmActor = caf::typed_actor<
     caf::replies_to<wait_atom, caf::timespan>::with<std::optional<int>>,
     /// sends a VmEvent for everything that happens, until the subscriber ends
     caf::reacts_to<subscribe_atom, caf::actor>, caf::replies_to<console_atom>::with<ConsoleActor>,
-    caf::replies_to<klog_atom>::with<std::string>, caf::replies_to<stats_atom>::with<VmStats>,
-    caf::replies_to<agent_atom>::with<AgentActor>, caf::replies_to<main_atom>::with<StartedProcess>,
+    /// the terminal that shows the console
+    caf::reacts_to<resize_atom, PtySize>, caf::replies_to<klog_atom>::with<std::string>,
+    caf::replies_to<stats_atom>::with<VmStats>, caf::replies_to<agent_atom>::with<AgentActor>,
+    caf::replies_to<main_atom>::with<StartedProcess>,
     caf::replies_to<vcpus_atom>::with<std::vector<VcpuActor>>,
     caf::replies_to<shares_atom>::with<std::vector<ShareActor>>,
     caf::replies_to<disks_atom>::with<std::vector<DiskActor>>,

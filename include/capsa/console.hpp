@@ -1,5 +1,6 @@
 #pragma once
 
+#include <capsa/agent_types.hpp>
 #include <capsa/detail/unique_fd.hpp>
 #include <capsa/future.hpp>
 #include <capsa/stream_reader.hpp>
@@ -75,6 +76,11 @@ class Console {
   ///@}
   /// What is there now; empty where nothing is.
   future<std::string> read_available();
+
+  /// Tells the guest how large the terminal is that shows the console, until the VM ends; it is 80
+  /// by 24 at first. What runs there gets a SIGWINCH. InvalidConfig for a size of 0, NotRunning
+  /// where the VM does not run, UnsupportedFeature on QEMU, whose consoles have no size.
+  future<void> resize(PtySize size);
 
   ///@{
   /// Done once the bytes are handed to the guest's machine. write_line() adds a "\n". NotRunning

@@ -49,6 +49,21 @@ BOOST_AUTO_TEST_CASE(is_read_up_to_a_match_and_keeps_the_rest) {
   console().wait_for("# ").get();
 }
 
+BOOST_AUTO_TEST_CASE(has_the_size_of_the_terminal_that_shows_it) {
+  BOOST_TEST(code_of(console().resize({.rows = 0, .cols = 80})) == ErrorCode::InvalidConfig);
+  if (!test::on_kvm()) {
+    BOOST_TEST(code_of(console().resize({.rows = 43, .cols = 132})) ==
+               ErrorCode::UnsupportedFeature);
+    return;
+  }
+  BOOST_TEST(console().exec("stty size", 20s).get().output == "24 80\n");
+  console().resize({.rows = 43, .cols = 132}).get();
+  // The guest hears of it by an interrupt, which may come after the next line.
+  auto seen =
+      console().exec("while [ \"$(stty size)\" = '24 80' ]; do sleep 0.1; done; stty size", 20s);
+  BOOST_TEST(seen.get().output == "43 132\n");
+}
+
 BOOST_AUTO_TEST_CASE(times_out_with_the_last_lines_and_loses_nothing) {
   const auto late = console().wait_for_timeout("never printed", 200ms).result();
   BOOST_TEST_REQUIRE(!late.ok());

@@ -117,8 +117,7 @@ BOOST_AUTO_TEST_CASE(of_fifty_vms_made_and_dropped) {
 BOOST_AUTO_TEST_CASE(of_a_guest_s_memory_when_its_end_is_told) {
   auto vm = test::guest_vm(test::runtime()).memory_mb(512).agent_enabled().build().get();
   vm.start().get();
-  const auto filled =
-      vm.agent().get().exec("dd if=/dev/zero of=/tmp/filled bs=1M count=150").get();
+  const auto filled = vm.agent().get().exec("dd if=/dev/zero of=/tmp/filled bs=1M count=150").get();
   BOOST_TEST(filled.status.code == 0, filled.stderr_data);
   const auto before = test::host_state().resident_kib;
   vm.kill().get();

@@ -141,6 +141,20 @@ BOOST_AUTO_TEST_CASE(console_14_split) {
     BOOST_TEST_REQUIRE(n > 0);
     by_fd.append(bytes, static_cast<std::size_t>(n));
   }
+  to_the_prompt();
+}
+
+BOOST_AUTO_TEST_CASE(console_15_resize) {
+  const auto resized = console().resize({.rows = 50, .cols = 100}).result();
+  if (!test::on_kvm()) {
+    BOOST_TEST_REQUIRE(!resized.ok());
+    BOOST_TEST(resized.error().code() == ErrorCode::UnsupportedFeature);
+    return test::row_refused(resized.error().what());
+  }
+  BOOST_TEST_REQUIRE(resized.ok());
+  console().write_line(
+      "while [ \"$(stty size)\" != '50 100' ]; do sleep 0.1; done; echo re''sized");
+  console().wait_for_timeout("resized", kPatience).get();
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -23,7 +23,7 @@ RuntimeOptions runtime_options(const VmOptions& options) {
 // The loop comes before the runtime: threads of the runtime inherit the blocked signals.
 ConsoleSession::ConsoleSession(VmOptions options)
     : options_(std::move(options)),
-      loop_({SIGINT, SIGTERM, SIGHUP, SIGCONT}, [this](int s) { on_signal(s); }),
+      loop_({SIGINT, SIGTERM, SIGHUP, SIGCONT, SIGWINCH}, [this](int s) { on_signal(s); }),
       post_(loop_.poster()),
       stdout_(STDOUT_FILENO, cancel_,
               [this](int why) { post_([this, why] { on_output_failure(why); }); }),
@@ -89,6 +89,7 @@ void ConsoleSession::on_running(const result<void>& running) {
 
 void ConsoleSession::on_console(result<Console> console) {
   if (!console) return fail(console.error());
+  console_ = *console;
   auto [reader, writer] = console->split();
   output_.emplace([this, reader = std::move(reader)]() mutable {
     for (auto bytes = reader.read().result(); bytes && !bytes->empty();
@@ -100,6 +101,7 @@ void ConsoleSession::on_console(result<Console> console) {
   if (auto raw = RawTerminal::enter()) {
     say("this is the VM's console; Ctrl-] ends the VM");
     terminal_.emplace(*std::move(raw));
+    on_resize();
   }
   const bool keys = terminal_.has_value();
   input_.emplace(
@@ -132,14 +134,21 @@ void ConsoleSession::on_drained() {
 }
 
 void ConsoleSession::on_signal(int signal_number) {
+  if (signal_number == SIGWINCH) return on_resize();
   if (signal_number == SIGCONT) {
     if (terminal_) terminal_->reenter();
-    return;
+    return on_resize();
   }
   const bool again = signal_ != 0;
   signal_ = signal_number;
   if (!vm_ || again) return loop_.quit(128 + signal_number);
   static_cast<void>(vm_->stop());
+}
+
+/// A machine whose console has no size leaves the guest's as it is.
+void ConsoleSession::on_resize() {
+  if (!terminal_ || !console_) return;
+  if (const auto size = terminal_size()) static_cast<void>(console_->resize(*size));
 }
 
 void ConsoleSession::on_output_failure(int why) {

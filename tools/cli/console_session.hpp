@@ -34,6 +34,7 @@ class ConsoleSession {
   void on_end(result<std::optional<int>> code);
   void on_drained();
   void on_signal(int signal_number);
+  void on_resize();
   void on_output_failure(int why);
   void leave();
   void finish();
@@ -46,6 +47,7 @@ class ConsoleSession {
   Output stdout_;
   Runtime runtime_;
   std::optional<VmHandle> vm_;
+  std::optional<Console> console_;
   std::optional<RawTerminal> terminal_;
   std::optional<Pump> input_;
   std::optional<std::thread> output_;

@@ -35,9 +35,10 @@ class Usage : public CLI::Formatter {
 };
 
 void add_options(CLI::App& app, lab::Words& words) {
-  app.add_option("--cpus", words.cpus,
-                 "Virtual CPUs, 1 to 255; with more than one the lab crashes or hangs now and then, "
-                 "most of all where guests in it have several")
+  app.add_option(
+         "--cpus", words.cpus,
+         "Virtual CPUs, 1 to 255; with more than one the lab crashes or hangs now and then, "
+         "most of all where guests in it have several")
       ->capture_default_str();
   app.add_option("--memory", words.memory, "Memory in MiB, or with a suffix")
       ->capture_default_str()

@@ -89,9 +89,9 @@ result<std::vector<fs::path>> modules_for(const fs::path& cache, const GuestAsse
                      });
 }
 
-// A tick that is periodic on every CPU. Several emulated CPUs that run guests of their own have been
-// seen to miss an interrupt, and their kernel sends none where it believes one to be on its way: such
-// a CPU waits for ever, and others for it. With the next one it sees what it missed.
+// A tick that is periodic on every CPU. Several emulated CPUs that run guests of their own have
+// been seen to miss an interrupt, and their kernel sends none where it believes one to be on its
+// way: such a CPU waits for ever, and others for it. With the next one it sees what it missed.
 constexpr const char* kPeriodicTick = " nohz=off highres=off";
 
 }  // namespace

@@ -51,9 +51,12 @@ void Assembly::release(std::function<void()> released) {
 }
 
 void Assembly::dismantle() {
-  // KVM's part first: it would follow each page of the memory that goes.
+  // KVM's part first: it would follow each page of the memory that goes. Who still has a vCPU must
+  // not be the one with whom KVM's virtual machine goes.
   {
     const std::lock_guard lock(mutex_);
+    for (const auto& vcpu : vcpus_)
+      vcpu->let_go();
     vcpus_.clear();
   }
   vm_.reset();

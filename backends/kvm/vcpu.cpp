@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <cstring>
 #include <string>
+#include <utility>
 
 namespace capsa::kvm {
 namespace {
@@ -52,7 +53,12 @@ Vcpu::Vcpu(unsigned index, UniqueFd fd, const Bus& memory, const Bus& ports, Loo
       events_(std::move(events)) {}
 
 Vcpu::~Vcpu() {
-  if (run_ != nullptr) ::munmap(run_, run_size_);
+  let_go();
+}
+
+void Vcpu::let_go() {
+  if (run_ != nullptr) ::munmap(std::exchange(run_, nullptr), run_size_);
+  fd_.reset();
 }
 
 void Vcpu::enter_thread() {

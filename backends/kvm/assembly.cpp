@@ -1,5 +1,4 @@
 #include <backends/kvm/assembly.hpp>
-#include <backends/kvm/boot/ram.hpp>
 #include <backends/kvm/confinement.hpp>
 #include <string>
 #include <system_error>
@@ -51,8 +50,8 @@ void Assembly::release(std::function<void()> released) {
 }
 
 void Assembly::dismantle() {
-  // KVM's part first: it would follow each page of the memory that goes. Who still has a vCPU must
-  // not be the one with whom KVM's virtual machine goes.
+  // Who still has a vCPU must not be the one with whom KVM's virtual machine goes: the kernel waits
+  // for grace periods then.
   {
     const std::lock_guard lock(mutex_);
     for (const auto& vcpu : vcpus_)
@@ -61,10 +60,7 @@ void Assembly::dismantle() {
   }
   vm_.reset();
   system_.reset();
-  // Devices hold it until the loop drops them: what they hold is empty then, and gone at once.
-  if (memory_)
-    for (const auto& range : ram_ranges(spec_.memory_mb))
-      static_cast<void>(memory_->discard(range.address, range.size));
+  // Devices hold it until what they do with it is done, as a write to a disk that is under way.
   memory_.reset();
 }
 

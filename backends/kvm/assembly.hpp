@@ -41,9 +41,9 @@ class Assembly final : public std::enable_shared_from_this<Assembly> {
   /// Everything ends, as soon as each thread can be taken out of the guest. On the loop, or on a
   /// thread of the machine.
   void quit();
-  /// On the loop, after `finished`: joins the threads, which takes microseconds, and has all that
-  /// the machine had of the host given back by a thread, as that may take seconds for a large one.
-  /// `released` is called on the loop, when nothing is left. The devices are closed before.
+  /// On the loop, after `finished`: joins the threads, which takes microseconds, and has what the
+  /// machine had of KVM given back by a thread, as the kernel takes its time for that. `released`
+  /// is called on the loop, when it is done. The memory goes with the last device that uses it.
   void release(std::function<void()> released);
 
   // -- after `built`

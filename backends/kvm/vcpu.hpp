@@ -46,8 +46,8 @@ class Vcpu final : public hypervisor::VcpuControl, public std::enable_shared_fro
   /// Runs the guest until quit(), or until it ended. Once, on the thread of enter_thread().
   void run();
   pid_t thread_id() const noexcept { return thread_id_; }
-  /// Gives KVM's vCPU back, whoever still holds this object. After the thread of run() was joined, or
-  /// where there was none. Takes some 10 ms where KVM's virtual machine goes with it.
+  /// Gives KVM's vCPU back, whoever still holds this object. After the thread of run() was joined,
+  /// or where there was none. Takes some 10 ms where KVM's virtual machine goes with it.
   void let_go();
 
   /// Ends run() for good.

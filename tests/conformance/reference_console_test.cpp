@@ -141,7 +141,6 @@ BOOST_AUTO_TEST_CASE(console_14_split) {
     BOOST_TEST_REQUIRE(n > 0);
     by_fd.append(bytes, static_cast<std::size_t>(n));
   }
-  to_the_prompt();
 }
 
 BOOST_AUTO_TEST_CASE(console_15_resize) {

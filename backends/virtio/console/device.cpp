@@ -12,11 +12,9 @@ constexpr std::uint16_t kControlQueueSize = 32;
 
 }  // namespace
 
-ConsoleDevice::ConsoleDevice(Host& host, bool sized)
-    : ConsoleDevice(host, std::vector<PortSpec>(1), sized) {}
+ConsoleDevice::ConsoleDevice(Host& host) : ConsoleDevice(host, std::vector<PortSpec>(1)) {}
 
-ConsoleDevice::ConsoleDevice(Host& host, std::vector<PortSpec> ports, bool sized)
-    : host_(host), sized_(sized) {
+ConsoleDevice::ConsoleDevice(Host& host, std::vector<PortSpec> ports) : host_(host) {
   for (auto& spec : ports)
     ports_.emplace_back().spec = std::move(spec);
 }
@@ -35,7 +33,7 @@ result<std::shared_ptr<ConsoleDevice>> ConsoleDevice::create(Host& host,
                                                  " bytes, or a zero among them");
     }
   }
-  return std::shared_ptr<ConsoleDevice>(new ConsoleDevice(host, std::move(ports), true));
+  return std::shared_ptr<ConsoleDevice>(new ConsoleDevice(host, std::move(ports)));
 }
 
 // -- virtio::Device
@@ -44,8 +42,7 @@ DeviceIdentity ConsoleDevice::identity() const {
   DeviceIdentity identity{.type = kDeviceType,
                           .name = "console",
                           .features = kFeatureVersion1 | kFeatureIndirectDescriptors |
-                                      kFeatureEventIdx | kFeatureEmergencyWrite |
-                                      (sized_ ? kFeatureSize : 0),
+                                      kFeatureEventIdx | kFeatureEmergencyWrite | kFeatureSize,
                           .queue_sizes = {kQueueSize, kQueueSize},
                           .required_queues = 2,
                           .config_size = sizeof(Config)};

@@ -44,10 +44,9 @@ class ConsoleDevice final : public virtio::Device {
     return static_cast<QueueIndex>(receive_queue(port) + 1);
   }
 
-  /// One port. `host` outlives the device.
-  /// `sized`: whether somebody will say how large the terminal is. Where nobody does, a driver that
-  /// is offered sizes takes "0 by 0" for one, over what its own programs have set.
-  explicit ConsoleDevice(Host& host, bool sized = true);
+  /// One port. `host` outlives the device. A driver takes the size that it finds for the terminal's
+  /// when its console is opened, "0 by 0" too: resize() before it does.
+  explicit ConsoleDevice(Host& host);
   /// InvalidConfig where there is no port, too many, or a name that is too long or holds a zero.
   static result<std::shared_ptr<ConsoleDevice>> create(Host& host, std::vector<PortSpec> ports);
 
@@ -127,7 +126,7 @@ class ConsoleDevice final : public virtio::Device {
     ConsoleDevice& device_;
   };
 
-  ConsoleDevice(Host& host, std::vector<PortSpec> ports, bool sized);
+  ConsoleDevice(Host& host, std::vector<PortSpec> ports);
 
   // device.cpp
   void greet();
@@ -151,7 +150,6 @@ class ConsoleDevice final : public virtio::Device {
   bool write_control(PortIndex index, Owed news);
 
   Host& host_;
-  const bool sized_;
   std::vector<Port> ports_;
   std::optional<Activation> active_;
   bool multiport_ = false;     // agreed by the present or suspended driver

@@ -27,13 +27,6 @@ BOOST_AUTO_TEST_CASE(one_port_has_two_queues_and_no_multiport) {
   BOOST_TEST((identity.features & kFeatureEmergencyWrite) != 0U);
 }
 
-// Linux would set 0 by 0 over the size that a program in the guest has set.
-BOOST_AUTO_TEST_CASE(a_console_that_nobody_sizes_offers_no_size) {
-  RecordingHost host;
-  const ConsoleDevice device(host, false);
-  BOOST_TEST((device.identity().features & kFeatureSize) == 0U);
-}
-
 BOOST_AUTO_TEST_CASE(each_port_more_has_two_queues_behind_those_for_control) {
   const Bench bench({PortSpec{}, {"log", false}, {"agent", false}});
   const auto identity = bench.device.identity();
